@@ -1,0 +1,12 @@
+//! Batches: what was checked once, and the verbs that run over it.
+
+mod comparisons;
+mod function;
+mod options;
+mod pairs;
+mod verbs;
+
+pub use comparisons::Comparisons;
+pub use function::{log_sigmoid_into, sigmoid_into, softplus_into};
+pub use options::Reduction;
+pub use pairs::Pairs;

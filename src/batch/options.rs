@@ -1,0 +1,158 @@
+//! What a batch may have besides its scores, and how its losses are reduced to one.
+
+use crate::error::Error;
+use crate::kernel::{Absent, Column, Columns, Rows};
+use crate::score::Score;
+
+/// How the losses of a batch become one number.
+///
+/// Fused gradients are those of the number, so they carry the same normaliser.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reduction {
+    /// Σ wᵢ·Lᵢ.
+    Sum,
+    /// Σ wᵢ·Lᵢ / n, n being the number of pairs with a weight above 0.
+    Mean,
+    /// Σ wᵢ·Lᵢ / Σ wᵢ.
+    WeightedMean,
+    /// Σ wᵢ·Lᵢ / N for a normaliser N of the caller's, such as the number of pairs in all micro-batches and on all ranks.
+    /// Finite and not 0, with a finite reciprocal.
+    Over(f64),
+}
+
+/// The optional columns of a batch; `M` is the column of margins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Options<'a, T, M> {
+    pub(super) margins: Option<M>,
+    weights: Option<&'a [T]>,
+    labels: Option<&'a [T]>,
+    /// Rows with a weight above 0.
+    counted: usize,
+}
+
+impl<'a, T: Score, M: Column<T>> Options<'a, T, M> {
+    /// No options for a batch of `len` rows.
+    pub(super) fn none(len: usize) -> Self {
+        Self { margins: None, weights: None, labels: None, counted: len }
+    }
+
+    pub(super) fn weights(&self) -> Option<&'a [T]> {
+        self.weights
+    }
+
+    pub(super) fn with_weights(self, weights: &'a [T]) -> Result<Self, Error> {
+        check_elements("weights", weights, "finite and >= 0", |w| w >= T::zero() && w.is_finite())?;
+        let counted = weights.iter().filter(|&&w| w > T::zero()).count();
+        Ok(Self { weights: Some(weights), counted, ..self })
+    }
+
+    pub(super) fn with_labels(self, labels: &'a [T]) -> Result<Self, Error> {
+        check_elements("labels", labels, "in [0, 1]", |p| p >= T::zero() && p <= T::one())?;
+        Ok(Self { labels: Some(labels), ..self })
+    }
+
+    /// Calls `verb` with the columns that are there; those that are not leave no trace in the loops.
+    pub(super) fn visit<C: Column<T>, R: Column<T>, V: Verb<T>>(
+        &self,
+        chosen: C,
+        rejected: R,
+        verb: V,
+    ) -> V::Output {
+        macro_rules! call {
+            ($margins:expr, $weights:expr, $labels:expr) => {
+                verb.call(Columns {
+                    chosen,
+                    rejected,
+                    margins: $margins,
+                    weights: $weights,
+                    labels: $labels,
+                })
+            };
+        }
+        match (self.margins, self.weights, self.labels) {
+            (None, None, None) => call!(Absent, Absent, Absent),
+            (Some(m), None, None) => call!(m, Absent, Absent),
+            (None, Some(w), None) => call!(Absent, w, Absent),
+            (Some(m), Some(w), None) => call!(m, w, Absent),
+            (None, None, Some(p)) => call!(Absent, Absent, p),
+            (Some(m), None, Some(p)) => call!(m, Absent, p),
+            (None, Some(w), Some(p)) => call!(Absent, w, p),
+            (Some(m), Some(w), Some(p)) => call!(m, w, p),
+        }
+    }
+
+    /// What the sum of the losses is divided by, as a sum of two.
+    pub(super) fn divisor(&self, reduction: Reduction, len: usize) -> Result<(f64, f64), Error> {
+        let name = match reduction {
+            Reduction::Sum => return Ok((1.0, 0.0)),
+            Reduction::Over(n) => {
+                let holds = n.is_finite() && n.recip().is_finite();
+                let domain = "finite and not 0, with a finite reciprocal";
+                return if holds {
+                    Ok((n, 0.0))
+                } else {
+                    Err(Error::InvalidParameter { name: "Reduction::Over", value: n, domain })
+                };
+            }
+            Reduction::Mean => "Reduction::Mean",
+            Reduction::WeightedMean => "Reduction::WeightedMean",
+        };
+        if self.counted == 0 {
+            return Err(Error::EmptyMean { reduction: name, pairs: len });
+        }
+        match (reduction, self.weights) {
+            (Reduction::WeightedMean, Some(weights)) => Ok(sum(weights)),
+            _ => Ok((self.counted as f64, 0.0)),
+        }
+    }
+}
+
+/// Something to do with the rows of a batch, whatever columns they have.
+pub(super) trait Verb<T: Score> {
+    type Output;
+    fn call<R: Rows<T>>(self, rows: R) -> Self::Output;
+}
+
+/// The sum of some numbers ≥ 0 as a sum of two, to about 100 bits.
+fn sum<T: Score>(numbers: &[T]) -> (f64, f64) {
+    let (mut sum, mut lost) = (0.0, 0.0);
+    for x in numbers {
+        let x = x.widen();
+        let next: f64 = sum + x;
+        let x_part = next - sum;
+        lost += (sum - (next - x_part)) + (x - x_part);
+        sum = next;
+    }
+    let total = sum + lost;
+    (total, lost - (total - sum))
+}
+
+/// The first element that does not hold, as an error.
+pub(super) fn check_elements<T: Score>(
+    name: &'static str,
+    elements: &[T],
+    domain: &'static str,
+    holds: impl Fn(T) -> bool,
+) -> Result<(), Error> {
+    match elements.iter().position(|&x| !holds(x)) {
+        None => Ok(()),
+        Some(position) => {
+            let value = elements[position].widen();
+            Err(Error::InvalidElement { name, position, value, domain })
+        }
+    }
+}
+
+/// Two slices that go together must have the same length.
+pub(super) fn check_len(
+    name: &'static str,
+    len: usize,
+    reference: &'static str,
+    expected: usize,
+) -> Result<(), Error> {
+    if len == expected {
+        Ok(())
+    } else {
+        Err(Error::LengthMismatch { name, len, reference, expected })
+    }
+}

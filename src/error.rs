@@ -1,0 +1,113 @@
+//! What can be wrong with an argument, said with its name, its position and its numbers.
+
+use core::fmt;
+
+/// An argument that the crate refuses.
+///
+/// Everything is checked before anything is written: when a call returns an
+/// `Error`, its outputs are as they were.
+///
+/// ```
+/// use pairwise_loss::{Error, Pairs};
+///
+/// let error = Pairs::new(&[1.0, 2.0], &[0.5]).unwrap_err();
+/// assert_eq!(error.to_string(), "rejected has 1 elements where chosen has 2");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two slices that go together differ in length. Nothing is ever broadcast.
+    LengthMismatch {
+        /// The argument whose length is wrong.
+        name: &'static str,
+        /// The length it has.
+        len: usize,
+        /// The argument that sets the length.
+        reference: &'static str,
+        /// The length it should have.
+        expected: usize,
+    },
+    /// A parameter of a loss or of a reduction lies outside its domain.
+    InvalidParameter {
+        /// The parameter.
+        name: &'static str,
+        /// The value it was given.
+        value: f64,
+        /// The domain, in words: "finite and > 0".
+        domain: &'static str,
+    },
+    /// An element of a slice lies outside its domain.
+    InvalidElement {
+        /// The slice.
+        name: &'static str,
+        /// The position of the first offending element.
+        position: usize,
+        /// Its value.
+        value: f64,
+        /// The domain, in words: "in [0, 1]".
+        domain: &'static str,
+    },
+    /// An index points past the end of the scores.
+    IndexOutOfRange {
+        /// The slice of indices.
+        name: &'static str,
+        /// The position of the first offending index.
+        position: usize,
+        /// The index found there.
+        index: u32,
+        /// The number of scores.
+        len: usize,
+    },
+    /// An entry is compared with itself.
+    SelfComparison {
+        /// The position of the first such comparison.
+        position: usize,
+        /// The entry.
+        index: u32,
+    },
+    /// A mean over nothing: no pair with a weight above zero.
+    EmptyMean {
+        /// The reduction that was asked for.
+        reduction: &'static str,
+        /// How many pairs the batch holds, all of weight 0.
+        pairs: usize,
+    },
+    /// Integers that are not the state of a total.
+    InvalidLimbs {
+        /// What is wrong with them.
+        reason: &'static str,
+        /// The position of the first offending limb, or their number when that is what is wrong.
+        position: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::LengthMismatch { name, len, reference, expected } => {
+                write!(f, "{name} has {len} elements where {reference} has {expected}")
+            }
+            Self::InvalidParameter { name, value, domain } => {
+                write!(f, "{name} is {value:?}, must be {domain}")
+            }
+            Self::InvalidElement { name, position, value, domain } => {
+                write!(f, "{name}[{position}] is {value:?}, must be {domain}")
+            }
+            Self::IndexOutOfRange { name, position, index, len } => {
+                write!(f, "{name}[{position}] is {index} where there are {len} scores")
+            }
+            Self::SelfComparison { position, index } => {
+                write!(f, "comparison {position} is of entry {index} with itself")
+            }
+            Self::EmptyMean { reduction, pairs } => write!(
+                f,
+                "{reduction} of no pairs is undefined ({pairs} pairs, none with a weight above 0)"
+            ),
+            Self::InvalidLimbs { reason, position } => {
+                write!(f, "not the limbs of a total: {reason} ({position})")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,171 @@
+//! Which instruction set a call runs at. The only file with `unsafe`.
+//!
+//! (a) A kernel is a named struct with one generic method, [`Kernel::run`], written without a word about instruction
+//!     sets. Here it is compiled once for each of them, and the compiler vectorises it accordingly.
+//! (b) A [`Level`] is a proof: one that the machine lacks can't be made, so running at it is sound.
+//! (c) `run` is `#[inline(always)]`, and so is everything below it, so that it takes on the features of the function
+//!     it is called from. It is a method of a struct and not a closure: closures stay behind without the features.
+
+#![allow(unsafe_code)]
+
+use crate::math::{Fma, Software};
+use core::fmt;
+
+/// A loop over a batch, or the same for one element.
+pub(crate) trait Kernel {
+    type Output;
+
+    /// Implementations carry `#[inline(always)]`.
+    fn run<M: Fma>(self) -> Self::Output;
+}
+
+/// An instruction set that this machine has and the crate has kernels for.
+///
+/// Results are the same bits at every level; only the time differs. A call uses the best one unless a test or a
+/// benchmark asks for another: [`Pairs::with_level`](crate::Pairs::with_level),
+/// [`Comparisons::with_level`](crate::Comparisons::with_level), or the functions of this type.
+///
+/// ```
+/// use pairwise_loss::{Level, Logistic, Pairs};
+///
+/// let (chosen, rejected) = ([1.0_f32, 0.2, -3.0], [0.5, 0.4, -1.0]);
+/// let pairs = Pairs::new(&chosen, &rejected)?;
+/// let mut expected = [0.0; 3];
+/// pairs.losses_into(Logistic, &mut expected)?;
+/// for level in Level::available() {
+///     let mut losses = [0.0; 3];
+///     pairs.with_level(level).losses_into(Logistic, &mut losses)?;
+///     assert_eq!(losses, expected, "{level}");
+/// }
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Level(Set);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Set {
+    /// What the crate was compiled for.
+    Baseline,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+/// The levels of this architecture, worst first.
+#[cfg(target_arch = "x86_64")]
+const ALL: [Set; 3] = [Set::Baseline, Set::Avx2, Set::Avx512];
+#[cfg(not(target_arch = "x86_64"))]
+const ALL: [Set; 1] = [Set::Baseline];
+
+/// Whether the CPU has a feature: asked at run time with `std`, known at compile time without.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+macro_rules! has {
+    ($($feature:tt)*) => { $(std::is_x86_feature_detected!($feature))&&* };
+}
+#[cfg(all(target_arch = "x86_64", not(feature = "std")))]
+macro_rules! has {
+    ($($feature:tt)*) => { $(cfg!(target_feature = $feature))&&* };
+}
+
+impl Level {
+    /// The best level of this machine.
+    #[inline]
+    #[must_use]
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if Set::Avx512.is_available() {
+                return Self(Set::Avx512);
+            }
+            if Set::Avx2.is_available() {
+                return Self(Set::Avx2);
+            }
+        }
+        Self(Set::Baseline)
+    }
+
+    /// Every level of this machine, worst first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        ALL.into_iter().filter(|set| set.is_available()).map(Self)
+    }
+
+    /// The level of that name: "baseline", "avx2" (with FMA), "avx512" (F, DQ, VL, BW, with FMA); `None` where the
+    /// machine lacks it or the name is another.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::available().find(|level| level.name() == name)
+    }
+
+    /// The name, as [`Level::named`] takes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Baseline => "baseline",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
+        }
+    }
+
+    /// Runs a kernel at this level.
+    #[inline(always)]
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            Set::Baseline => baseline(kernel),
+            // SAFETY: `Set::is_available` has seen "avx2" and "fma"; a `Level` is made nowhere else.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2(kernel) },
+            // SAFETY: `Set::is_available` has seen all five features; a `Level` is made nowhere else.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512(kernel) },
+        }
+    }
+}
+
+impl Set {
+    #[inline]
+    fn is_available(self) -> bool {
+        match self {
+            Self::Baseline => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => has!("avx2" "fma"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => has!("avx512f" "avx512dq" "avx512vl" "avx512bw" "fma"),
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Debug for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Level({})", self.name())
+    }
+}
+
+/// What the crate was compiled for; the fused multiply-add of the machine where that includes it.
+#[inline(never)]
+fn baseline<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(any(target_feature = "fma", target_arch = "aarch64"))]
+    return kernel.run::<crate::math::Hardware>();
+    #[cfg(not(any(target_feature = "fma", target_arch = "aarch64")))]
+    kernel.run::<Software>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<crate::math::Hardware>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,fma")]
+fn avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<crate::math::Hardware>()
+}

@@ -1,0 +1,366 @@
+//! The loops.
+//!
+//! (a) A batch goes through in chunks of [`CHUNK`] rows. Within a chunk the loop over `j` becomes SIMD, and each
+//!     of its steps takes `U` rows in lock step, rows u·STEPS + j. The shape, and with it the order of every sum, is the
+//!     same at every instruction set.
+//! (b) A column of a batch that is absent is a type, [`Absent`], and leaves no trace in the loop.
+//! (c) The last chunk is padded in a local buffer and goes through the same code: no scalar tail.
+//! (d) Rows whose result the working precision doubts are flagged, and only they are computed again, carefully.
+//! (e) A kernel is generic over the loss and the format; a new loss gets all of them.
+
+mod dispatch;
+mod row;
+mod sum;
+mod total;
+
+pub use dispatch::Level;
+pub(crate) use dispatch::Kernel;
+pub(crate) use row::{Function, Gradient, Hessian, LogSigmoid, Row, Sigmoid, Softplus, Value};
+pub(crate) use sum::{BLOCK, Partial, SumKernel};
+pub(crate) use total::TotalKernel;
+
+use crate::loss::{Jet, PairLoss};
+use crate::math::{Fma, Lanes};
+use crate::score::Score;
+use core::marker::PhantomData;
+use row::evaluate;
+
+/// Rows that go through a kernel together.
+pub(crate) const CHUNK: usize = 32;
+
+/// One column of a batch: what each row holds.
+pub(crate) trait Column<T>: Copy {
+    const PRESENT: bool = true;
+
+    /// Rows `start..start + CHUNK`; past the end of the batch they hold `fill`. `None` for a column that is absent.
+    fn chunk<'s>(&'s self, start: usize, fill: T, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]>;
+}
+
+/// A column that is not there.
+#[derive(Clone, Copy)]
+pub(crate) struct Absent;
+
+impl<T> Column<T> for Absent {
+    const PRESENT: bool = false;
+
+    #[inline(always)]
+    fn chunk<'s>(&'s self, _: usize, _: T, _: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+        None
+    }
+}
+
+impl<T: Copy> Column<T> for &[T] {
+    #[inline(always)]
+    fn chunk<'s>(&'s self, start: usize, fill: T, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+        let rest = self.get(start..).unwrap_or_default();
+        if let Some(chunk) = rest.first_chunk() {
+            return Some(chunk);
+        }
+        *buffer = [fill; CHUNK];
+        for (slot, &x) in buffer.iter_mut().zip(rest) {
+            *slot = x;
+        }
+        Some(buffer)
+    }
+}
+
+/// Scores looked up by index: entry `index[row]` of one vector. The indices are known to be in range.
+#[derive(Clone, Copy)]
+pub(crate) struct Gathered<'a, T> {
+    pub(crate) scores: &'a [T],
+    pub(crate) index: &'a [u32],
+}
+
+impl<T: Copy> Column<T> for Gathered<'_, T> {
+    #[inline(always)]
+    fn chunk<'s>(&'s self, start: usize, fill: T, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+        let rest = self.index.get(start..).unwrap_or_default();
+        if rest.len() < CHUNK {
+            *buffer = [fill; CHUNK];
+        }
+        for (slot, &i) in buffer.iter_mut().zip(rest) {
+            *slot = self.scores.get(i as usize).copied().unwrap_or(fill);
+        }
+        Some(buffer)
+    }
+}
+
+/// A column with its sign changed: offsets are added where margins are subtracted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Negated<C>(pub(crate) C);
+
+impl<T: Score, C: Column<T>> Column<T> for Negated<C> {
+    #[inline(always)]
+    fn chunk<'s>(&'s self, start: usize, fill: T, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+        let mut inner = [fill; CHUNK];
+        for (slot, &x) in buffer.iter_mut().zip(self.0.chunk(start, fill, &mut inner)?) {
+            *slot = -x;
+        }
+        Some(buffer)
+    }
+}
+
+/// The columns of a batch of comparisons. `R` is [`Absent`] for a function of one variable.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns<C, R, M, W, P> {
+    pub(crate) chosen: C,
+    pub(crate) rejected: R,
+    pub(crate) margins: M,
+    pub(crate) weights: W,
+    pub(crate) labels: P,
+}
+
+/// A chunk of every column.
+#[derive(Clone, Copy)]
+pub(crate) struct ChunkOf<'c, T> {
+    chosen: &'c [T; CHUNK],
+    rejected: Option<&'c [T; CHUNK]>,
+    margins: Option<&'c [T; CHUNK]>,
+    weights: Option<&'c [T; CHUNK]>,
+    labels: Option<&'c [T; CHUNK]>,
+}
+
+/// Where chunks are padded or gathered.
+pub(crate) struct Buffers<T>([[T; CHUNK]; 5]);
+
+impl<T: Score> Buffers<T> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self([[T::zero(); CHUNK]; 5])
+    }
+}
+
+impl<T: Score, C: Column<T>, R: Column<T>, M: Column<T>, W: Column<T>, P: Column<T>>
+    Rows<T> for Columns<C, R, M, W, P>
+{
+    const WEIGHTED: bool = W::PRESENT;
+
+    #[inline(always)]
+    fn chunk<'s>(&'s self, start: usize, buffers: &'s mut Buffers<T>) -> Option<ChunkOf<'s, T>> {
+        let Buffers([a, b, c, d, e]) = buffers;
+        Some(ChunkOf {
+            chosen: self.chosen.chunk(start, T::zero(), a)?,
+            rejected: self.rejected.chunk(start, T::zero(), b),
+            margins: self.margins.chunk(start, T::zero(), c),
+            weights: self.weights.chunk(start, T::one(), d),
+            labels: self.labels.chunk(start, T::one(), e),
+        })
+    }
+}
+
+/// A batch, row by row, whatever its columns.
+pub(crate) trait Rows<T: Score>: Copy {
+    /// Whether rows have weights.
+    const WEIGHTED: bool;
+
+    /// Rows `start..start + CHUNK`.
+    fn chunk<'s>(&'s self, start: usize, buffers: &'s mut Buffers<T>) -> Option<ChunkOf<'s, T>>;
+}
+
+/// The rows u·STEPS + j of a column.
+#[inline(always)]
+fn lanes<T: Score, M: Fma, const U: usize, const STEPS: usize>(
+    column: &[T; CHUNK],
+    j: usize,
+) -> Lanes<M, U> {
+    let mut out = [0.0; U];
+    for u in 0..U {
+        out[u] = column[u * STEPS + j].widen();
+    }
+    Lanes::new(out)
+}
+
+impl<T: Score> ChunkOf<'_, T> {
+    #[inline(always)]
+    pub(crate) fn row<M: Fma, const U: usize, const STEPS: usize>(&self, j: usize) -> Row<Lanes<M, U>> {
+        Row {
+            chosen: lanes::<T, M, U, STEPS>(self.chosen, j),
+            rejected: self.rejected.map(|column| lanes::<T, M, U, STEPS>(column, j)),
+            margin: self.margins.map(|column| lanes::<T, M, U, STEPS>(column, j)),
+            weight: self.weights.map(|column| lanes::<T, M, U, STEPS>(column, j)),
+            label: self.labels.map(|column| lanes::<T, M, U, STEPS>(column, j)),
+        }
+    }
+}
+
+/// What becomes of the results of a pass over the rows.
+pub(crate) trait Sink<T> {
+    /// Whether the results are wanted at all.
+    const WANTED: bool = true;
+
+    /// Takes the results of rows `start..start + CHUNK`; past the end of the batch they are to be ignored.
+    fn store(&mut self, start: usize, results: &[T; CHUNK]);
+}
+
+/// Results that nobody wants.
+impl<T> Sink<T> for () {
+    const WANTED: bool = false;
+    #[inline(always)]
+    fn store(&mut self, _: usize, _: &[T; CHUNK]) {}
+}
+
+/// Results stored in order.
+impl<T: Score> Sink<T> for &mut [T] {
+    #[inline(always)]
+    fn store(&mut self, start: usize, results: &[T; CHUNK]) {
+        let rest = self.get_mut(start..).unwrap_or_default();
+        if let Some(chunk) = rest.first_chunk_mut() {
+            *chunk = *results;
+            return;
+        }
+        for (slot, &x) in rest.iter_mut().zip(results) {
+            *slot = x;
+        }
+    }
+}
+
+/// Gradients with respect to the chosen and, negated, to the rejected scores.
+impl<T: Score> Sink<T> for (&mut [T], &mut [T]) {
+    #[inline(always)]
+    fn store(&mut self, start: usize, results: &[T; CHUNK]) {
+        self.0.store(start, results);
+        let mut negated = [T::zero(); CHUNK];
+        for (slot, &x) in negated.iter_mut().zip(results) {
+            // The canonical NaN has no sign.
+            *slot = if x.is_nan() { x } else { -x };
+        }
+        self.1.store(start, &negated);
+    }
+}
+
+/// A function of every row.
+pub(crate) struct MapKernel<T, F, R, S> {
+    pub(crate) function: F,
+    pub(crate) rows: R,
+    pub(crate) len: usize,
+    pub(crate) sink: S,
+    pub(crate) format: PhantomData<T>,
+}
+
+impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<T, F, R, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Fma>(mut self) {
+        let mut buffers = Buffers::new();
+        let mut results = [T::zero(); CHUNK];
+        let mut start = 0;
+        while start < self.len {
+            let Some(chunk) = self.rows.chunk(start, &mut buffers) else { return };
+            map::<T, M, F>(self.function, &chunk, &mut results);
+            self.sink.store(start, &results);
+            start += CHUNK;
+        }
+    }
+}
+
+/// A function of every row of a chunk. A format whose working precision is two numbers goes two at a time.
+#[inline(always)]
+pub(crate) fn map<T: Score, M: Fma, F: Function>(
+    function: F,
+    chunk: &ChunkOf<'_, T>,
+    results: &mut [T; CHUNK],
+) {
+    if T::DOUBTS {
+        map_chunk::<T, M, F, 2, 16>(function, chunk, results);
+    } else {
+        map_chunk::<T, M, F, 4, 8>(function, chunk, results);
+    }
+}
+
+#[inline(always)]
+fn map_chunk<T: Score, M: Fma, F: Function, const U: usize, const STEPS: usize>(
+    function: F,
+    chunk: &ChunkOf<'_, T>,
+    results: &mut [T; CHUNK],
+) {
+    let mut doubts = [false; CHUNK];
+    let mut any = false;
+    for j in 0..STEPS {
+        let row = chunk.row::<M, U, STEPS>(j);
+        let (value, _, doubt) = evaluate::<M, U, T::Working<M, U>, F>(function, &row, None);
+        let value = value.to_array();
+        for u in 0..U {
+            results[u * STEPS + j] = T::narrow(value[u]);
+            if T::DOUBTS {
+                doubts[u * STEPS + j] = doubt.0[u];
+                any |= doubt.0[u];
+            }
+        }
+    }
+    if T::DOUBTS && any {
+        for i in 0..CHUNK {
+            if doubts[i] {
+                results[i] = careful(function, chunk.row::<M, 1, CHUNK>(i), None);
+            }
+        }
+    }
+}
+
+/// The careful result for one row.
+#[cold]
+#[inline(never)]
+pub(crate) fn careful<T: Score, M: Fma, F: Function>(
+    function: F,
+    row: Row<Lanes<M, 1>>,
+    factor: Option<(f64, f64)>,
+) -> T {
+    let (value, ..) = evaluate::<M, 1, T::Careful<M>, F>(function, &row, factor);
+    T::narrow(value.to_array()[0])
+}
+
+/// A function of one row.
+pub(crate) struct ScalarKernel<T, F> {
+    pub(crate) function: F,
+    pub(crate) chosen: T,
+    pub(crate) rejected: Option<T>,
+}
+
+impl<T: Score, F: Function> Kernel for ScalarKernel<T, F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<M: Fma>(self) -> T {
+        let lane = |x: T| Lanes::<M, 1>::new([x.widen()]);
+        let row = Row {
+            chosen: lane(self.chosen),
+            rejected: self.rejected.map(lane),
+            margin: None,
+            weight: None,
+            label: None,
+        };
+        let (value, _, doubt) =
+            evaluate::<M, 1, T::Working<M, 1>, F>(self.function, &row, None);
+        if T::DOUBTS && doubt.0[0] {
+            return careful(self.function, row, None);
+        }
+        T::narrow(value.to_array()[0])
+    }
+}
+
+/// All three numbers of a loss at one pair.
+struct JetKernel<T, L> {
+    loss: L,
+    chosen: T,
+    rejected: T,
+}
+
+impl<T: Score, L: PairLoss> Kernel for JetKernel<T, L> {
+    type Output = Jet<T>;
+
+    #[inline(always)]
+    fn run<M: Fma>(self) -> Jet<T> {
+        let Self { loss, chosen, rejected } = self;
+        let rejected = Some(rejected);
+        Jet {
+            value: ScalarKernel { function: Value(loss), chosen, rejected }.run::<M>(),
+            grad: ScalarKernel { function: Gradient(loss), chosen, rejected }.run::<M>(),
+            hess: ScalarKernel { function: Hessian(loss), chosen, rejected }.run::<M>(),
+        }
+    }
+}
+
+/// The loss of one pair with both derivatives.
+pub(crate) fn eval<T: Score, L: PairLoss>(loss: L, chosen: T, rejected: T) -> Jet<T> {
+    Level::best().run(JetKernel { loss, chosen, rejected })
+}

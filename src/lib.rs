@@ -1,0 +1,48 @@
+//! Bradley–Terry probabilities and pairwise preference losses, with gradients and second derivatives, over `f32` and
+//! `f64` slices.
+//!
+//! The batch is the scalar function, bit for bit, on every machine, and each number is the nearest one to the truth.
+//!
+//! ```
+//! use pairwise_loss::{Logistic, Pairs, Reduction};
+//!
+//! let chosen = [2.5_f32, 0.1, -100.0];
+//! let rejected = [1.0_f32, 0.6, 100.0];
+//! let (mut d_chosen, mut d_rejected) = ([0.0; 3], [0.0; 3]);
+//!
+//! let pairs = Pairs::new(&chosen, &rejected)?;
+//! let loss = pairs.loss_and_gradients(Logistic, Reduction::Mean, &mut d_chosen, &mut d_rejected)?;
+//!
+//! // (log(1 + e^−1.5) + log(1 + e^0.5) + 200) / 3: the third pair costs 200, not ∞.
+//! assert!((loss - 67.0585).abs() < 1e-4);
+//! assert_eq!(d_rejected[2], 1.0 / 3.0);
+//! # Ok::<(), pairwise_loss::Error>(())
+//! ```
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod batch;
+mod error;
+mod kernel;
+mod loss;
+mod math;
+mod reduce;
+mod scalar;
+mod score;
+
+pub use batch::{
+    Comparisons, Pairs, Reduction, log_sigmoid_into, sigmoid_into, softplus_into,
+};
+pub use error::Error;
+pub use kernel::Level;
+pub use loss::{
+    Exponential, Hinge, Ipo, Jet, Logistic, PairLoss, RobustLogistic, SquaredHinge, Tuned,
+};
+pub use math::Working;
+pub use reduce::{Metrics, Ties, Total};
+pub use scalar::{
+    log_sigmoid, log_win_probability, logit, sigmoid, softplus, win_probability,
+    win_probability_from_strengths,
+};
+pub use score::Score;

@@ -1,0 +1,52 @@
+use super::{Jet, PairLoss, check};
+use crate::error::Error;
+use crate::math::Working;
+
+/// The hinge loss max(0, m − z) = max(0, rejected − chosen + margin).
+///
+/// # Definition
+/// L = max(0, m − z).
+///
+/// # Derivatives
+/// L′ = −1 for z < m, 0 at and above m (the subgradient that leaves satisfied pairs alone); L″ = 0.
+///
+/// # Domain
+/// The margin m is finite, of either sign.
+///
+/// # Special values
+/// z = +∞: 0, 0, 0. z = −∞: ∞, −1, 0. z = NaN: NaN.
+///
+/// # Reference
+/// R. Herbrich, T. Graepel, K. Obermayer, *Large margin rank boundaries for ordinal regression*, 2000.
+///
+/// ```
+/// use pairwise_loss::{Hinge, PairLoss};
+///
+/// assert_eq!(Hinge::new(1.0)?.eval(0.25_f32, 0.5).value, 1.25); // 0.5 − 0.25 + 1
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hinge {
+    margin: f64,
+}
+
+impl Hinge {
+    /// A hinge at the margin m.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] if the margin is not finite.
+    pub fn new(margin: f64) -> Result<Self, Error> {
+        let margin = check("margin", margin, "finite", margin.is_finite())?;
+        Ok(Self { margin })
+    }
+}
+
+impl PairLoss for Hinge {
+    #[inline(always)]
+    fn jet<W: Working>(self, z: W) -> Jet<W> {
+        let zero = W::constant(0.0);
+        let shortfall = -z + self.margin;
+        let grad = W::select(zero.lt(shortfall), W::constant(-1.0), zero);
+        Jet { value: shortfall.positive_part(), grad, hess: zero }
+    }
+}

@@ -1,0 +1,80 @@
+use super::{Jet, PairLoss, times};
+use crate::math::Working;
+
+/// The logistic loss −log σ(z), the negative log-likelihood of the Bradley–Terry model.
+///
+/// Known as the log-sigmoid pairwise loss of reward models, DPO's "sigmoid" loss, RankNet, BPR.
+///
+/// # Definition
+/// L = −log σ(z) = log(1 + e⁻ᶻ) = log(eᶜ + eʳ) − c, with z = c − r.
+///
+/// # Derivatives
+/// L′ = −σ(−z), in [−1, 0]; L″ = σ(z)·σ(−z), in [0, ¼].
+///
+/// # Special values
+/// z = +∞: 0, −0, 0. z = −∞: ∞, −1, 0. z = NaN, or ∞ − ∞: NaN.
+///
+/// # Label
+/// With p: p·S(−z) + (1 − p)·S(z), the cross entropy; L′ = σ(z) − p, zero at z = logit(p).
+///
+/// # Reference
+/// R. A. Bradley, M. E. Terry, *Rank analysis of incomplete block designs: I. The method of paired comparisons*,
+/// Biometrika 39 (1952) 324–345.
+///
+/// ```
+/// use pairwise_loss::{Logistic, PairLoss};
+///
+/// assert_eq!(Logistic.eval(2.0_f64, 0.0).value, 0.1269280110429725); // log(1 + e⁻²)
+/// assert_eq!(Logistic.eval(-100.0_f32, 0.0).value, 100.0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Logistic;
+
+impl PairLoss for Logistic {
+    const HAS_LOG_TERMS: bool = true;
+
+    #[inline(always)]
+    fn jet<W: Working>(self, z: W) -> Jet<W> {
+        let y = -z;
+        let t = z.exp_neg_abs();
+        Jet {
+            value: y.softplus_from(t),
+            grad: -y.sigmoid_from(t),
+            hess: W::sigmoid_slope_from(t),
+        }
+    }
+
+    /// The value is log(1 + e^−|z|) + |z|·(weight of the losing side): one evaluation, no cancellation.
+    #[inline(always)]
+    fn mixed_jet<W: Working>(self, z: W, p: W, q: W) -> Jet<W> {
+        let t = z.exp_neg_abs();
+        let linear = wrong_side(z, p, q);
+        Jet {
+            value: linear.add_same_sign(linear.drop_tail(t).ln_1p_unit()),
+            grad: mixed_grad(z, t, p, q),
+            hess: W::sigmoid_slope_from(t),
+        }
+    }
+
+    #[inline(always)]
+    fn log_terms<W: Working>(self, z: W, label: Option<(W, W)>) -> (W, W, W) {
+        let t = z.exp_neg_abs();
+        match label {
+            None => ((-z).positive_part(), t, -(-z).sigmoid_from(t)),
+            Some((p, q)) => (wrong_side(z, p, q), t, mixed_grad(z, t, p, q)),
+        }
+    }
+}
+
+/// p·max(−z, 0) + q·max(z, 0).
+#[inline(always)]
+fn wrong_side<W: Working>(z: W, p: W, q: W) -> W {
+    let positive = W::constant(0.0).lt(z);
+    times(z.abs(), W::select(positive, q, p))
+}
+
+/// q·σ(z) − p·σ(−z).
+#[inline(always)]
+fn mixed_grad<W: Working>(z: W, t: W, p: W, q: W) -> W {
+    z.sigmoid_from(t) * q - (-z).sigmoid_from(t) * p
+}

@@ -1,0 +1,126 @@
+//! Losses of the margin z = chosen − rejected, each with both derivatives, from one function.
+//!
+//! | loss | value | first derivative | second derivative | at +∞ / −∞ |
+//! |---|---|---|---|---|
+//! | [`Logistic`] | S(−z) | −σ(−z) | σ(z)σ(−z) | 0 / ∞ |
+//! | [`RobustLogistic`] | S(−z) − εz/(1−2ε) | −σ(−z) − ε/(1−2ε) | σ(z)σ(−z) | −∞ / ∞ |
+//! | [`Hinge`] | max(0, m − z) | −1 for z < m, else 0 | 0 | 0 / ∞ |
+//! | [`SquaredHinge`] | max(0, m − z)² | −2·max(0, m − z) | 2 for z < m, else 0 | 0 / ∞ |
+//! | [`Exponential`] | e⁻ᶻ | −e⁻ᶻ | e⁻ᶻ | 0 / ∞ |
+//! | [`Ipo`] | (z − 1/(2β))² | 2(z − 1/(2β)) | 2 | ∞ / ∞ |
+//!
+//! S(x) = log(1 + eˣ), σ(x) = 1/(1 + e⁻ˣ). To add a loss, write one file like `exponential.rs`; no kernel changes.
+
+mod exponential;
+mod hinge;
+mod ipo;
+mod logistic;
+mod robust_logistic;
+mod squared_hinge;
+mod tuned;
+
+pub use exponential::Exponential;
+pub use hinge::Hinge;
+pub use ipo::Ipo;
+pub use logistic::Logistic;
+pub use robust_logistic::RobustLogistic;
+pub use squared_hinge::SquaredHinge;
+pub use tuned::Tuned;
+
+use crate::error::Error;
+use crate::math::Working;
+use crate::score::Score;
+
+/// A value and its first two derivatives with respect to the margin z = chosen − rejected.
+///
+/// The derivative with respect to the chosen score is `grad`, with respect to the rejected score `−grad`; the
+/// second derivatives are `hess` on the diagonal and `−hess` off it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Jet<T> {
+    /// L(z).
+    pub value: T,
+    /// L′(z).
+    pub grad: T,
+    /// L″(z).
+    pub hess: T,
+}
+
+impl<W: Working> Jet<W> {
+    /// p·L(z) + q·L(−z), given the jets of L at z and at −z. A term of weight 0 contributes 0, even an infinite one.
+    #[inline(always)]
+    fn mix(at_z: Self, p: W, at_minus_z: Self, q: W) -> Self {
+        Self {
+            value: times(at_z.value, p) + times(at_minus_z.value, q),
+            grad: times(at_z.grad, p) - times(at_minus_z.grad, q),
+            hess: times(at_z.hess, p) + times(at_minus_z.hess, q),
+        }
+    }
+}
+
+/// `w·x`, and 0 where w is 0, even where x is infinite.
+#[inline(always)]
+fn times<W: Working>(x: W, w: W) -> W {
+    W::select(w.is_zero(), W::constant(0.0), x * w)
+}
+
+/// A loss of the margin z = chosen − rejected.
+///
+/// A loss implements one method, [`jet`](PairLoss::jet), in working precision; everything else (batches, weights,
+/// labels, totals, [`Tuned`]) comes with it. See [`Working`] for an example.
+pub trait PairLoss: Copy + Send + Sync {
+    /// L(z), L′(z) and L″(z). NaN results at NaN margins are seen to by the caller.
+    fn jet<W: Working>(self, z: W) -> Jet<W>;
+
+    /// The loss under the soft label p in [0, 1], p·L(z) + q·L(−z) with q = 1 − p, and its derivatives.
+    ///
+    /// A loss overrides this where one evaluation serves both sides. It must return the number of
+    /// [`jet`](PairLoss::jet), bit for bit, at p = 1.
+    #[inline(always)]
+    fn mixed_jet<W: Working>(self, z: W, p: W, q: W) -> Jet<W> {
+        Jet::mix(self.jet(z), p, self.jet(-z), q)
+    }
+
+    /// Whether [`log_terms`](PairLoss::log_terms) is of use: the value is a sum with one logarithm, so that many
+    /// values are summed with one logarithm for all.
+    #[doc(hidden)]
+    const HAS_LOG_TERMS: bool = false;
+
+    /// (a, t, grad) with value = a + log(1 + t), 0 ≤ t ≤ 1; with the label p where there is one.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn log_terms<W: Working>(self, z: W, label: Option<(W, W)>) -> (W, W, W) {
+        let jet = self.labeled(z, label);
+        (jet.value, W::constant(0.0), jet.grad)
+    }
+
+    /// The jet with or without a label (p, 1 − p).
+    #[doc(hidden)]
+    #[inline(always)]
+    fn labeled<W: Working>(self, z: W, label: Option<(W, W)>) -> Jet<W> {
+        match label {
+            None => self.jet(z),
+            Some((p, q)) => self.mixed_jet(z, p, q),
+        }
+    }
+
+    /// The loss of one pair, with both derivatives with respect to z = chosen − rejected.
+    ///
+    /// The difference is exact; each of the three numbers is rounded once. The bits are those of the batch.
+    ///
+    /// ```
+    /// use pairwise_loss::{Logistic, PairLoss};
+    ///
+    /// let jet = Logistic.eval(1.5_f32, 1.5);
+    /// assert_eq!(jet.value, 2.0_f32.ln());
+    /// assert_eq!((jet.grad, jet.hess), (-0.5, 0.25));
+    /// ```
+    #[inline]
+    fn eval<T: Score>(self, chosen: T, rejected: T) -> Jet<T> {
+        crate::kernel::eval(self, chosen, rejected)
+    }
+}
+
+/// Checks a parameter against its domain.
+fn check(name: &'static str, value: f64, domain: &'static str, holds: bool) -> Result<f64, Error> {
+    if holds { Ok(value) } else { Err(Error::InvalidParameter { name, value, domain }) }
+}

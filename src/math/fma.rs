@@ -1,0 +1,95 @@
+//! A fused multiply-add for machines that have none.
+
+/// Splits a number into two of at most 26 bits each (Veltkamp).
+#[inline(always)]
+fn split(a: f64) -> (f64, f64) {
+    let c = 134_217_729.0 * a; // 2²⁷ + 1
+    let high = c - (c - a);
+    (high, a - high)
+}
+
+/// The sum of two numbers and its rounding error (Knuth).
+#[inline(always)]
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let b_part = sum - a;
+    (sum, (a - (sum - b_part)) + (b - b_part))
+}
+
+/// `a·b + c`, rounded once, from additions and multiplications only.
+///
+/// Method: the product as an exact sum of two (Dekker), the three-term sum with its last addition
+/// rounded to odd, so that the final rounding is the only one (Boldo & Melquiond, *Emulation of FMA and
+/// correctly rounded sums: proved algorithms using rounding to odd*, IEEE Trans. Computers 57(4), 2008).
+/// Branch-free, so that loops over it vectorise.
+///
+/// Domain: the bits are those of the hardware instruction while |a|, |b| < 2⁹⁹⁵ and a·b is 0 or
+/// 2⁻⁹⁰⁰ < |a·b| < 2¹⁰²⁰; the formulas of this crate stay inside. An infinite operand gives NaN.
+#[inline(always)]
+pub(crate) fn mul_add(a: f64, b: f64, c: f64) -> f64 {
+    let product = a * b;
+    let (a_high, a_low) = split(a);
+    let (b_high, b_low) = split(b);
+    let error =
+        a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low);
+    let (low_sum, low_error) = two_sum(c, error);
+    let (sum, sum_error) = two_sum(product, low_sum);
+    let (rest, rest_error) = two_sum(low_error, sum_error);
+    // Round the rest to odd: if it was inexact and its last bit is 0, step towards the error.
+    let bits = rest.to_bits();
+    let inexact_even = rest_error != 0.0 && bits & 1 == 0;
+    let away = (rest_error < 0.0) == (rest < 0.0);
+    let step = if away { 1 } else { u64::MAX };
+    let odd = f64::from_bits(bits.wrapping_add(if inexact_even { step } else { 0 }));
+    sum + odd
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mul_add;
+
+    /// Every operand pattern that makes rounding to odd matter: full and short significands, exponents
+    /// that overlap fully, partly and not at all, exact cancellation, ties.
+    #[test]
+    fn has_the_bits_of_the_instruction() {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        let mut number = |spread: u64| {
+            let bits = next();
+            let short = next() % 53;
+            let mantissa = (bits & ((1 << 52) - 1)) >> short << short;
+            let exponent = 1023 - spread / 2 + next() % spread;
+            f64::from_bits((bits & (1 << 63)) | (exponent << 52) | mantissa)
+        };
+        let mut cancelled = 0;
+        for spread in [2, 10, 60, 120, 400] {
+            for _ in 0..200_000 {
+                let (a, b, mut c) = (number(spread), number(spread), number(spread));
+                if c.to_bits() % 4 == 0 {
+                    c = -(a * b);
+                    cancelled += 1;
+                }
+                let expected = f64::mul_add(a, b, c);
+                assert_eq!(mul_add(a, b, c).to_bits(), expected.to_bits(), "{a:e} {b:e} {c:e}");
+            }
+        }
+        assert!(cancelled > 100_000);
+    }
+
+    #[test]
+    fn special_cases() {
+        assert_eq!(mul_add(0.0, 3.0, 5.0), 5.0);
+        assert!(mul_add(f64::NAN, 1.0, 1.0).is_nan());
+        assert!(mul_add(1.0, 1.0, f64::NAN).is_nan());
+        // 1 + 2⁻⁵³ + 2⁻¹⁰⁶ lies just above a midpoint: two roundings would return 1.
+        let above_tie = 1.0 + f64::EPSILON;
+        let u = f64::EPSILON / 2.0;
+        assert_eq!(mul_add(u, 1.0 + u * 2.0, 1.0), above_tie);
+    }
+}

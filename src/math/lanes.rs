@@ -1,0 +1,214 @@
+//! Groups of `f64` that a formula moves through in lock step.
+//!
+//! (a) A formula is written once, over [`Lanes`], and reads like scalar code: `a * b + c`.
+//! (b) Every operation is a loop over the `U` lanes of the group. A scalar call has `U = 1`. A kernel has a
+//!     few, so that independent chains of the same formula stand side by side in the instruction stream; the
+//!     loop *around* the formula is the one the compiler turns into SIMD.
+//! (c) How a fused multiply-add is carried out is part of the type, [`Fma`], because it is part of the result:
+//!     [`Hardware`] is one instruction, [`Software`] the same bits without it.
+
+use core::marker::PhantomData;
+use core::ops::{Add, Div, Mul, Neg, Sub};
+
+/// A way to compute `a·b + c` with a single rounding.
+pub trait Fma: Copy + 'static {
+    /// `a·b + c`, rounded once.
+    fn mul_add(a: f64, b: f64, c: f64) -> f64;
+}
+
+/// The fused multiply-add instruction of the machine.
+///
+/// To be named only where the instruction is known to exist; elsewhere it would be a slow library call.
+#[derive(Clone, Copy, Debug)]
+pub struct Hardware;
+
+/// A fused multiply-add made of ordinary operations.
+#[derive(Clone, Copy, Debug)]
+pub struct Software;
+
+#[cfg(any(feature = "std", target_feature = "fma", target_arch = "aarch64"))]
+impl Fma for Hardware {
+    #[inline(always)]
+    fn mul_add(a: f64, b: f64, c: f64) -> f64 {
+        f64::mul_add(a, b, c)
+    }
+}
+
+impl Fma for Software {
+    #[inline(always)]
+    fn mul_add(a: f64, b: f64, c: f64) -> f64 {
+        super::fma::mul_add(a, b, c)
+    }
+}
+
+/// `U` numbers that go through a formula together.
+pub struct Lanes<M, const U: usize>([f64; U], PhantomData<M>);
+
+impl<M, const U: usize> Clone for Lanes<M, U> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M, const U: usize> Copy for Lanes<M, U> {}
+
+/// One yes or no for each lane.
+#[derive(Clone, Copy)]
+pub struct Mask<const U: usize>(pub(crate) [bool; U]);
+
+/// Defines lane-wise operations: one line each.
+macro_rules! lanewise {
+    ($($(#[$doc:meta])* fn $name:ident($a:ident $(, $b:ident)*) { $body:expr })*) => {
+        $($(#[$doc])*
+        #[inline(always)]
+        pub(crate) fn $name(self $(, $b: Self)*) -> Self {
+            let mut out = [0.0; U];
+            for u in 0..U {
+                let $a = self.0[u];
+                $(let $b = $b.0[u];)*
+                out[u] = $body;
+            }
+            Self(out, PhantomData)
+        })*
+    };
+}
+
+const SIGN: u64 = 1 << 63;
+
+impl<M: Fma, const U: usize> Lanes<M, U> {
+    #[inline(always)]
+    pub(crate) fn new(x: [f64; U]) -> Self {
+        Self(x, PhantomData)
+    }
+
+    #[inline(always)]
+    pub(crate) fn to_array(self) -> [f64; U] {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(crate) fn splat(x: f64) -> Self {
+        Self([x; U], PhantomData)
+    }
+
+    lanewise! {
+        /// `self·b + c` with one rounding.
+        fn mul_add(a, b, c) { M::mul_add(a, b, c) }
+        /// |a|.
+        fn magnitude(a) { f64::from_bits(a.to_bits() & !SIGN) }
+        /// a, its sign flipped where that of b is set: a·sign(b).
+        fn xor_sign(a, b) { f64::from_bits(a.to_bits() ^ (b.to_bits() & SIGN)) }
+        /// a; the one canonical NaN where a or b is NaN.
+        fn canonical_nan(a, b) { if a.is_nan() || b.is_nan() { f64::from_bits(0x7ff8 << 48) } else { a } }
+        /// 2ᵏ from a number whose low significand bits hold k + 1023 (the shifter trick); 0 where they hold 0.
+        fn exponent_from_low_bits(a) { f64::from_bits(a.to_bits() << 52) }
+    }
+
+    /// The sum of two numbers and its rounding error (Knuth).
+    #[inline(always)]
+    pub(crate) fn two_sum(self, b: Self) -> (Self, Self) {
+        let sum = self + b;
+        let b_part = sum - self;
+        (sum, (self - (sum - b_part)) + (b - b_part))
+    }
+
+    /// The same where |self| ≥ |b| or `self` is 0 (Dekker).
+    #[inline(always)]
+    pub(crate) fn fast_two_sum(self, b: Self) -> (Self, Self) {
+        let sum = self + b;
+        (sum, b - (sum - self))
+    }
+
+    /// The product of two numbers and its rounding error.
+    #[inline(always)]
+    pub(crate) fn two_product(self, b: Self) -> (Self, Self) {
+        let product = self * b;
+        (product, self.mul_add(b, -product))
+    }
+
+    /// Horner's rule for an array of coefficients, constant term first, split into even and odd
+    /// powers so that two chains run side by side.
+    #[inline(always)]
+    pub(crate) fn polynomial<const N: usize>(self, coefficients: &[f64; N]) -> Self {
+        let square = self * self;
+        let last_even = (N - 1) & !1;
+        let last_odd = (N - 2) | 1;
+        let mut even = Self::splat(coefficients[last_even]);
+        let mut odd = Self::splat(coefficients[last_odd]);
+        for i in (0..last_even).step_by(2).rev() {
+            even = even.mul_add(square, Self::splat(coefficients[i]));
+        }
+        for i in (1..last_odd).step_by(2).rev() {
+            odd = odd.mul_add(square, Self::splat(coefficients[i]));
+        }
+        odd.mul_add(self, even)
+    }
+
+    /// Whether a > b; false where one is NaN.
+    #[inline(always)]
+    pub(crate) fn gt(self, b: Self) -> Mask<U> {
+        let mut out = [false; U];
+        for u in 0..U {
+            out[u] = self.0[u] > b.0[u];
+        }
+        Mask(out)
+    }
+
+    /// Whether a = b; false where one is NaN.
+    #[inline(always)]
+    pub(crate) fn equals(self, b: Self) -> Mask<U> {
+        let mut out = [false; U];
+        for u in 0..U {
+            out[u] = self.0[u] == b.0[u];
+        }
+        Mask(out)
+    }
+
+    #[inline(always)]
+    pub(crate) fn choose(mask: Mask<U>, yes: Self, no: Self) -> Self {
+        let mut out = [0.0; U];
+        for u in 0..U {
+            out[u] = if mask.0[u] { yes.0[u] } else { no.0[u] };
+        }
+        Self::new(out)
+    }
+}
+
+macro_rules! operator {
+    ($($op:ident $name:ident $sign:tt)*) => {$(
+        impl<M: Fma, const U: usize> $op for Lanes<M, U> {
+            type Output = Self;
+            #[inline(always)]
+            fn $name(self, b: Self) -> Self {
+                let mut out = [0.0; U];
+                for u in 0..U {
+                    out[u] = self.0[u] $sign b.0[u];
+                }
+                Self::new(out)
+            }
+        }
+
+        impl<M: Fma, const U: usize> $op<f64> for Lanes<M, U> {
+            type Output = Self;
+            #[inline(always)]
+            fn $name(self, b: f64) -> Self {
+                self $sign Self::splat(b)
+            }
+        }
+    )*};
+}
+
+operator! { Add add + Sub sub - Mul mul * Div div / }
+
+impl<M: Fma, const U: usize> Neg for Lanes<M, U> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        let mut out = [0.0; U];
+        for u in 0..U {
+            out[u] = -self.0[u];
+        }
+        Self::new(out)
+    }
+}

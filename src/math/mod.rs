@@ -1,0 +1,191 @@
+//! The formulas. Scalars only: no slices, no instruction sets, no losses.
+//!
+//! A formula is written over a *working precision*, [`Working`], and there are two of them:
+//!
+//! - [`Lanes`]: one `f64`, for scores of at most 32 bits;
+//! - [`Double`]: an unevaluated sum of two `f64`, for `f64` scores. Where it cannot vouch for a result
+//!   (near underflow, overflow, infinities) it answers NaN, and the caller asks [`Wide`], which computes the
+//!   same formula with an unbounded exponent, slowly.
+
+mod double;
+mod fma;
+mod lanes;
+mod logarithm;
+mod parameter;
+mod single;
+mod wide;
+
+pub use double::Double;
+#[cfg(any(feature = "std", target_feature = "fma", target_arch = "aarch64"))]
+pub use lanes::Hardware;
+pub use lanes::{Fma, Lanes, Mask, Software};
+pub(crate) use logarithm::{ln_1p, logit, share};
+pub(crate) use parameter::{complement, quotient};
+pub use wide::Wide;
+
+use core::ops::{Add, Div, Mul, Neg, Sub};
+
+/// The arithmetic in which a loss is written: a number in *working precision*.
+///
+/// It is more precise than the scores, so that a loss, its scale, margin, label and weight are rounded once,
+/// at the end. Code that uses it looks like code over `f64`; it may be one number or several that move in
+/// lock step, which is why a choice is a [`select`](Working::select) and not an `if`.
+///
+/// This trait is sealed: the crate implements it for its own working precisions.
+///
+/// ```
+/// use pairwise_loss::{Jet, PairLoss, Working};
+///
+/// /// log cosh z: quadratic near 0, linear far out.
+/// #[derive(Clone, Copy)]
+/// struct LogCosh;
+///
+/// impl PairLoss for LogCosh {
+///     fn jet<W: Working>(self, z: W) -> Jet<W> {
+///         // log cosh z = |z| + log(1 + e^(−2|z|)) − log 2
+///         let a = z.abs() * 2.0;
+///         let tanh = z.sign() * ((-a).sigmoid() * -2.0 + 1.0);
+///         Jet { value: a * 0.5 + (-a).softplus() - core::f64::consts::LN_2, grad: tanh, hess: -(tanh * tanh) + 1.0 }
+///     }
+/// }
+///
+/// let jet = LogCosh.eval(3.0_f32, 1.0);
+/// assert_eq!(jet.value, 2.0_f64.cosh().ln() as f32);
+/// ```
+pub trait Working:
+    Copy
+    + Neg<Output = Self>
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Add<f64, Output = Self>
+    + Sub<f64, Output = Self>
+    + Mul<f64, Output = Self>
+    + Div<f64, Output = Self>
+    + sealed::Sealed
+{
+    /// The outcome of a comparison.
+    type Mask: Copy;
+
+    /// A constant.
+    fn constant(value: f64) -> Self;
+
+    /// `high + low`, a constant to more than the precision of one `f64`; |low| is at most half a unit in the
+    /// last place of high.
+    fn constant_pair(high: f64, low: f64) -> Self;
+
+    /// Whether the number is ±0.
+    fn is_zero(self) -> Self::Mask;
+
+    /// Whether `self < other`; false where one of them is NaN.
+    fn lt(self, other: Self) -> Self::Mask;
+
+    /// `yes` where the mask holds, `no` elsewhere.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+
+    /// The magnitude |x|.
+    fn abs(self) -> Self;
+
+    /// eˣ.
+    fn exp(self) -> Self;
+
+    /// e^−|x|, from which [`softplus_from`](Working::softplus_from) and
+    /// [`sigmoid_from`](Working::sigmoid_from) are computed without another exponential.
+    fn exp_neg_abs(self) -> Self;
+
+    /// log(1 + t) for 0 ≤ t ≤ 1.
+    fn ln_1p_unit(self) -> Self;
+
+    /// The sum of two numbers of the same sign, with less work than `+`.
+    #[doc(hidden)]
+    fn add_same_sign(self, other: Self) -> Self;
+
+    /// log(1 + eˣ) for x = `self`, given t = e^−|x|.
+    #[inline(always)]
+    fn softplus_from(self, t: Self) -> Self {
+        self.positive_part().add_same_sign(self.drop_tail(t).ln_1p_unit())
+    }
+
+    /// σ(x) = 1/(1 + e⁻ˣ) for x = `self`, given t = e^−|x|.
+    fn sigmoid_from(self, t: Self) -> Self;
+
+    /// σ(x)·σ(−x), the derivative of σ, given t = e^−|x|.
+    fn sigmoid_slope_from(t: Self) -> Self;
+
+    /// t = e^−|x| as it matters beside x itself: 0 where x = `self` is so large that it cannot.
+    #[doc(hidden)]
+    fn drop_tail(self, t: Self) -> Self;
+
+    /// log(1 + eˣ).
+    #[inline(always)]
+    fn softplus(self) -> Self {
+        self.softplus_from(self.exp_neg_abs())
+    }
+
+    /// σ(x) = 1/(1 + e⁻ˣ).
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        self.sigmoid_from(self.exp_neg_abs())
+    }
+
+    /// max(x, 0); NaN stays NaN.
+    #[inline(always)]
+    fn positive_part(self) -> Self {
+        Self::select(self.lt(Self::constant(0.0)), Self::constant(0.0), self)
+    }
+
+    /// The smaller of two; a NaN in `self` stays.
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self::select(other.lt(self), other, self)
+    }
+
+    /// The larger of two; a NaN in `self` stays.
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self::select(self.lt(other), other, self)
+    }
+
+    /// −1, 0 or 1 by the sign of x; NaN stays NaN.
+    #[inline(always)]
+    fn sign(self) -> Self {
+        let zero = Self::constant(0.0);
+        let positive = Self::select(zero.lt(self), Self::constant(1.0), self * 0.0);
+        Self::select(self.lt(zero), Self::constant(-1.0), positive)
+    }
+}
+
+/// How a working precision meets the formats in which scores are stored.
+#[doc(hidden)]
+pub trait Precision<M: Fma, const U: usize>: Working {
+    /// Exact.
+    fn from_lanes(x: Lanes<M, U>) -> Self;
+
+    /// `chosen − rejected`, to the full working precision.
+    fn difference(chosen: Lanes<M, U>, rejected: Lanes<M, U>) -> Self;
+
+    /// `chosen − rejected − margin`, to the full working precision even where they nearly cancel.
+    fn difference_with_margin(chosen: Lanes<M, U>, rejected: Lanes<M, U>, margin: Lanes<M, U>) -> Self;
+
+    /// `w·self`, and 0 where w is 0, whatever `self` is.
+    fn weighted(self, w: Lanes<M, U>) -> Self;
+
+    /// 0 where w is 0, else `self`.
+    fn zero_where_zero(self, w: Lanes<M, U>) -> Self;
+
+    /// The number to the precision of one `f64`, NaN as it comes.
+    fn leading(self) -> Lanes<M, U>;
+
+    /// The number as one `f64`, rounded once, canonical NaN where it or `margin` is NaN; and the part of it
+    /// that the rounding lost.
+    fn round(self, margin: Self) -> (Lanes<M, U>, Lanes<M, U>);
+
+    /// Where this precision cannot vouch for `self`, computed from `margin`.
+    fn doubtful(self, margin: Self) -> Mask<U>;
+}
+
+mod sealed {
+    /// Keeps [`Working`](super::Working) to this crate's types.
+    pub trait Sealed {}
+}

@@ -1,0 +1,186 @@
+//! Working precision for scores of at most 32 bits: one `f64` a lane.
+//!
+//! No table, no branch, no fallback: every step is an operation that exists as one SIMD instruction.
+
+use super::lanes::{Fma, Lanes, Mask};
+use super::{Precision, Working, sealed};
+
+/// The number whose addition leaves round(x) + 1023 in the low bits of the significand.
+const SHIFTER: f64 = 6_755_399_441_055_744.0 + 1023.0;
+
+/// From here on e^−|x| counts as 0: its square would be an `f64` subnormal, and times any weight of at most
+/// 32 bits it is below the smallest subnormal of such a format.
+const TAIL_END: f64 = 352.0;
+
+/// An argument at which the exponential comes out as exactly 0.
+const TAIL_ZERO: f64 = 709.4;
+
+/// Largest argument of `exp`: beyond, the result is more than any format of at most 32 bits holds.
+const EXP_END: f64 = 708.0;
+
+/// 2^f on [−½, ½], degree 10, minimax with relative error 2⁻⁵².
+///
+/// The constant term is 2 units above 1: σ at odd multiples of 2⁻²³ or 2⁻²⁴ below 2⁻¹⁶ lies x³/48 from a
+/// midpoint of two `f32`, nearer than an `f64` can tell, and this bias puts it on the right side.
+const EXP2: [f64; 11] = [
+    1.0000000000000004,
+    0.693147180559952,
+    0.24022650695909487,
+    0.05550410866446075,
+    0.009618129107921198,
+    0.0013333558228325604,
+    0.00015403530062259063,
+    1.5252658230625122e-05,
+    1.3215622903009893e-06,
+    1.0208518951520676e-07,
+    7.0430244679997025e-09,
+];
+
+/// 2·atanh(q)/q in powers of q² on q ≤ 1/3, degree 9.
+const TWO_ATANH: [f64; 10] = [
+    2.0,
+    0.6666666666667808,
+    0.399999999959642,
+    0.28571429065107534,
+    0.22222192604975308,
+    0.18182821271476332,
+    0.15364192672827323,
+    0.13587179246299066,
+    0.09898866579148091,
+    0.17747339942148074,
+];
+
+/// eˣ for |x| ≤ [`TAIL_ZERO`].
+#[inline(always)]
+fn exp<M: Fma, const U: usize>(x: Lanes<M, U>) -> Lanes<M, U> {
+    let log2_e = Lanes::splat(core::f64::consts::LOG2_E);
+    let shifted = x.mul_add(log2_e, Lanes::splat(SHIFTER));
+    let fraction = x.mul_add(log2_e, -(shifted - SHIFTER));
+    fraction.polynomial(&EXP2) * shifted.exponent_from_low_bits()
+}
+
+impl<M, const U: usize> sealed::Sealed for Lanes<M, U> {}
+
+impl<M: Fma, const U: usize> Working for Lanes<M, U> {
+    type Mask = Mask<U>;
+
+    #[inline(always)]
+    fn constant(value: f64) -> Self {
+        Self::splat(value)
+    }
+
+    #[inline(always)]
+    fn constant_pair(high: f64, _low: f64) -> Self {
+        Self::splat(high)
+    }
+
+    #[inline(always)]
+    fn is_zero(self) -> Mask<U> {
+        self.equals(Self::splat(0.0))
+    }
+
+    #[inline(always)]
+    fn lt(self, other: Self) -> Mask<U> {
+        other.gt(self)
+    }
+
+    #[inline(always)]
+    fn select(mask: Mask<U>, yes: Self, no: Self) -> Self {
+        Lanes::choose(mask, yes, no)
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        self.magnitude()
+    }
+
+    #[inline(always)]
+    fn exp(self) -> Self {
+        let end = Self::splat(EXP_END);
+        let clamped = Self::select(self.gt(end), end, self);
+        let value = exp(Self::select(clamped.lt(-end), -end, clamped));
+        let value = Self::select(self.gt(end), Self::splat(f64::INFINITY), value);
+        Self::select(self.lt(-end), Self::splat(0.0), value)
+    }
+
+    #[inline(always)]
+    fn exp_neg_abs(self) -> Self {
+        let a = self.magnitude();
+        exp(-Self::select(a.gt(Self::splat(TAIL_END)), Self::splat(TAIL_ZERO), a))
+    }
+
+    #[inline(always)]
+    fn ln_1p_unit(self) -> Self {
+        let q = self / (self + 2.0);
+        q * (q * q).polynomial(&TWO_ATANH)
+    }
+
+    #[inline(always)]
+    fn add_same_sign(self, other: Self) -> Self {
+        self + other
+    }
+
+    #[inline(always)]
+    fn sigmoid_from(self, t: Self) -> Self {
+        Self::select(self.gt(Self::splat(0.0)), Self::splat(1.0), t) / (t + 1.0)
+    }
+
+    #[inline(always)]
+    fn sigmoid_slope_from(t: Self) -> Self {
+        let d = t + 1.0;
+        t / (d * d)
+    }
+
+    #[inline(always)]
+    fn drop_tail(self, t: Self) -> Self {
+        t
+    }
+}
+
+impl<M: Fma, const U: usize> Precision<M, U> for Lanes<M, U> {
+    #[inline(always)]
+    fn from_lanes(x: Lanes<M, U>) -> Self {
+        x
+    }
+
+    /// Exact unless the exponents are more than 29 apart; then the smaller score is below a quarter of the last
+    /// place of any result.
+    #[inline(always)]
+    fn difference(chosen: Self, rejected: Self) -> Self {
+        chosen - rejected
+    }
+
+    #[inline(always)]
+    fn difference_with_margin(chosen: Self, rejected: Self, margin: Self) -> Self {
+        let (difference, error) = chosen.two_sum(-rejected);
+        let (sum, sum_error) = difference.two_sum(-margin);
+        // An infinite score has an error term of ∞ − ∞.
+        let correction = sum_error + error;
+        sum + Self::select(sum.magnitude().lt(Self::splat(f64::INFINITY)), correction, sum)
+    }
+
+    #[inline(always)]
+    fn zero_where_zero(self, w: Lanes<M, U>) -> Self {
+        Self::select(w.is_zero(), Self::splat(0.0), self)
+    }
+
+    #[inline(always)]
+    fn weighted(self, w: Lanes<M, U>) -> Self {
+        Self::select(w.is_zero(), Self::splat(0.0), self * w)
+    }
+
+    #[inline(always)]
+    fn leading(self) -> Lanes<M, U> {
+        self
+    }
+
+    #[inline(always)]
+    fn round(self, margin: Self) -> (Lanes<M, U>, Lanes<M, U>) {
+        (self.canonical_nan(margin), Self::splat(0.0))
+    }
+
+    #[inline(always)]
+    fn doubtful(self, _margin: Self) -> Mask<U> {
+        Mask([false; U])
+    }
+}

@@ -1,0 +1,9 @@
+//! What batches, shards and ranks are reduced to: exact totals and metrics.
+
+mod exact;
+mod metrics;
+mod total;
+
+pub use metrics::{Metrics, Ties};
+pub(crate) use total::Accumulator;
+pub use total::Total;
