@@ -36,7 +36,7 @@ fn is_nearest(mean: f64, sum: &BigInt, count: usize) -> bool {
         _ => units(x),
     };
     let distance = |x: f64| (value(x) * count - sum).magnitude().clone();
-    let even = mean.to_bits() % 2 == 0;
+    let even = mean.to_bits().is_multiple_of(2);
     [mean.next_up(), mean.next_down()].into_iter().all(|neighbour| {
         let beyond = neighbour.is_nan() || neighbour == mean;
         let (here, there) = (distance(mean), distance(neighbour));
@@ -249,8 +249,20 @@ fn merging_is_not_averaging() {
 }
 
 #[test]
+fn metrics_merged_with_themselves_never_panic() {
+    let mut metrics = metrics(&[1.0, 2.0, f64::NAN, f64::MAX], &[1.0, 0.0, 0.0, f64::INFINITY]);
+    for _ in 0..1200 {
+        metrics = metrics.clone().merge(metrics);
+    }
+    assert_eq!(metrics.len(), u64::MAX);
+    // Counts are stuck at their largest by now, so that shares mean nothing.
+    let _ = (metrics.accuracy(Ties::Half), metrics.accuracy(Ties::Skip));
+    let _ = (metrics.mean_margin(), metrics.mean_reward());
+}
+
+#[test]
 fn f32_scores_are_taken_exactly() {
     let (chosen, rejected) = ([0.1_f32, 16777216.0], [0.3_f32, 1.0]);
-    let exact = (f64::from(0.1_f32) - f64::from(0.3_f32) + 16777215.0) / 2.0;
+    let exact = 0.5 * (f64::from(0.1_f32) - f64::from(0.3_f32) + 16777215.0);
     assert_same(Metrics::of(&Pairs::new(&chosen, &rejected).unwrap()).mean_margin(), exact);
 }

@@ -2,7 +2,7 @@
 //! whatever the order, the shards and the way they are merged.
 
 use num_bigint::{BigInt, BigUint, Sign};
-use pairwise_loss::{Error, Total};
+use pairwise_loss::{Error, Logistic, Pairs, Total};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -32,7 +32,7 @@ fn one() -> BigInt {
 fn power_of_two(exponent: i64) -> f64 {
     match exponent {
         -1074..-1022 => f64::from_bits(1 << (exponent + 1074)),
-        _ => f64::from_bits(((exponent + 1023) as u64) << 52),
+        _ => f64::from_bits((exponent + 1023).cast_unsigned() << 52),
     }
 }
 
@@ -48,7 +48,7 @@ fn nearest(numerator: &BigInt, denominator: &BigInt) -> f64 {
         _ => (n << -exponent, d.clone()),
     };
     // 2^exponent ≤ n / d < 2^(exponent + 1).
-    let mut exponent = n.bits() as i64 - d.bits() as i64;
+    let mut exponent = n.bits().cast_signed() - d.bits().cast_signed();
     let (left, right) = scaled(exponent);
     if left < right {
         exponent -= 1;
@@ -210,7 +210,7 @@ proptest! {
         let reduced: Vec<i64> =
             rank.as_limbs().iter().map(|limb| limb.checked_mul(ranks).unwrap()).collect();
         let all = Total::from_limbs(&reduced).unwrap();
-        prop_assert_eq!(all.len(), terms.len() as u64 * ranks as u64);
+        prop_assert_eq!(all.len(), terms.len() as u64 * ranks.cast_unsigned());
         assert_same(all.sum(), nearest(&(sum_of_units(&terms) * ranks), &one()));
         prop_assert_eq!(all.mean(), rank.mean());
         prop_assert_eq!(all.weighted_mean(), rank.mean());
@@ -267,7 +267,6 @@ fn sums_beyond_f64() {
 
 #[test]
 fn subnormal_means_are_rounded_once() {
-    let least = f64::from_bits(1);
     for (units, count, expected) in
         [(1, 2, 0), (3, 2, 2), (5, 2, 2), (7, 2, 4), (1, 3, 0), (2, 3, 1), (9, 4, 2), (11, 4, 3)]
     {
@@ -315,6 +314,41 @@ fn special_values() {
     assert_same(ranks[0].clone().merge(ranks[1].clone()).sum(), inf);
     assert_same(ranks.iter().sum::<Total>().sum(), nan);
     assert_same(Total::from_limbs(&all_reduce(&ranks)).unwrap().sum(), nan);
+}
+
+/// The total of a batch is that of its losses as they are reported one by one.
+#[test]
+fn the_total_of_a_batch_is_that_of_its_reported_losses() {
+    let scores = |seed: f32| -> Vec<f32> {
+        (0_u8..=255).map(|i| ((f32::from(i) * seed).sin() * 20.0).exp2() * seed.cos()).collect()
+    };
+    let (mut chosen, rejected) = (scores(0.7), scores(1.3));
+    let mut weights: Vec<f32> = (0_u8..=255).map(|i| f32::from(i % 5) * 0.1).collect();
+    chosen[10] = f32::NAN; // of weight 0
+
+    let mut losses = vec![0.0; 256];
+    let pairs = Pairs::new(&chosen, &rejected).unwrap().with_weights(&weights).unwrap();
+    pairs.losses_into(Logistic, &mut losses).unwrap();
+    let batch = pairs.total(Logistic);
+
+    let kept = |i: &usize| !i.is_multiple_of(5);
+    let widened = |of: &[f32]| -> Vec<f64> {
+        of.iter().enumerate().filter(|(i, _)| kept(i)).map(|(_, &x)| f64::from(x)).collect()
+    };
+    let (terms, exact_weights) = (widened(&losses), widened(&weights));
+    assert_eq!(batch, weighted(&terms, &exact_weights));
+    assert_eq!(batch.len(), 204);
+    let mean = nearest(&sum_of_units(&terms), &sum_of_units(&exact_weights));
+    assert_same(batch.weighted_mean().unwrap(), mean);
+
+    weights[10] = 1.0;
+    let pairs = Pairs::new(&chosen, &rejected).unwrap().with_weights(&weights).unwrap();
+    assert_same(pairs.total(Logistic).sum(), f64::NAN);
+
+    chosen[10] = 0.0;
+    let pairs = Pairs::new(&chosen, &rejected).unwrap();
+    pairs.losses_into(Logistic, &mut losses).unwrap();
+    assert_eq!(pairs.total(Logistic), losses.into_iter().map(f64::from).collect());
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! The mathematics of the field, straight from its definitions.
 //!
-//! (a) Every function takes exact numbers and returns a [settled](crate::settle) [`Real`]: relative error below 2^−128,
-//!     rounding to f32 and f64 decided.
-//! (b) Derivatives are with respect to the margin z = chosen − rejected. They are written out by hand; the tests compare them with finite
-//!     differences taken at a thousand bits.
-//! (c) e^x is only taken of x ≤ 0, and no complement 1 − p is formed from a rounded p, because that keeps the number
-//!     of digits that are needed small. The error bounds would catch a mistake here.
+//! (a) Every function takes exact numbers and returns a [settled](crate::settle) [`Real`]: relative error
+//!     below 2^−128, rounding to f32 and f64 decided.
+//! (b) Derivatives are with respect to the margin z = chosen − rejected. They are written out by hand; the
+//!     tests compare them with finite differences taken at a thousand bits.
+//! (c) Exponentials are taken of −|x| and only the larger of two probabilities is formed as a complement,
+//!     because that keeps the number of digits that are needed small. The error bounds would catch a mistake
+//!     here.
 //! (d) NaN and ±∞ are not covered: tables list what they give.
 
 use crate::real::{LADDER, Real, settle};
@@ -50,7 +51,8 @@ pub fn log_win_probability(score_i: f64, score_j: f64) -> Option<Real> {
     Some(log_sigmoid(&(Real::finite(score_i)? - Real::finite(score_j)?)))
 }
 
-/// Probability that i beats j given their strengths: π_i / (π_i + π_j), `None` for NaN, ±∞, negative strengths and two zeros.
+/// Probability that i beats j given their strengths: π_i / (π_i + π_j), `None` for NaN, ±∞, negative
+/// strengths and two zeros.
 pub fn win_probability_from_strengths(strength_i: f64, strength_j: f64) -> Option<Real> {
     if strength_i < 0.0 || strength_j < 0.0 {
         return None;
@@ -141,7 +143,8 @@ impl Default for Tuned {
     }
 }
 
-/// What surrounds a loss in a batch: w·(p·L(z) + (1 − p)·L(−z)) with z = chosen − rejected − margin and L tuned.
+/// What surrounds a loss in a batch: w·(p·L(z) + (1 − p)·L(−z)) with z = chosen − rejected − margin and L
+/// tuned.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
     /// How the loss itself is tuned.
@@ -161,7 +164,8 @@ impl Default for Options {
     }
 }
 
-/// Exact loss and derivatives of one pair; `None` if a number that takes part is NaN or infinite, or a parameter is outside its domain.
+/// Exact loss and derivatives of one pair; `None` if a number that takes part is NaN or infinite, or a
+/// parameter is outside its domain.
 pub fn pair(loss: Loss, options: &Options, chosen: f64, rejected: f64) -> Option<RealJet> {
     let weight = Real::finite(options.weight)?;
     if weight.is_zero() {
@@ -286,8 +290,16 @@ fn mix(share: &Real, z: &Real, loss: impl Fn(&Real) -> RealJet) -> RealJet {
 
 /// S(−z), −σ(−z), σ(z)·σ(−z).
 fn logistic(z: &Real, bits: u32) -> RealJet {
-    let loses = sigmoid_bits(&-z, bits);
-    RealJet { value: softplus_bits(&-z, bits), hess: sigmoid_bits(z, bits) * &loses, grad: -loses }
+    let exp = (-z.abs()).exp(bits);
+    let unlikely = exp.divide(&(Real::one() + &exp), bits);
+    let likely = Real::one() - &unlikely;
+    let hess = &likely * &unlikely;
+    let tail = exp.ln_1p(bits);
+    if is_positive(z) {
+        RealJet { value: tail, grad: -unlikely, hess }
+    } else {
+        RealJet { value: tail - z, grad: -likely, hess }
+    }
 }
 
 /// Davidson's model: probabilities of a win, a loss and a tie are as e^(z/2), e^(−z/2) and ν to their sum.
@@ -304,7 +316,8 @@ impl Davidson {
     fn at(z: &Real, nu: f64, bits: u32) -> Self {
         // All three divided by e^(|z|/2).
         let half = z.abs().scaled(-1);
-        let (weaker, tie) = ((-&half.scaled(1)).exp(bits), Real::new(nu) * (-&half).exp(bits));
+        let exp = (-&half).exp(bits);
+        let (weaker, tie) = (&exp * &exp, Real::new(nu) * &exp);
         let rest = &weaker + &tie;
         let sum = Real::one() + &rest;
         let likely = Real::one().divide(&sum, bits);
@@ -557,6 +570,32 @@ mod tests {
         let options = Options { label: 2f64.powi(-54), ..Options::default() };
         let grad = pair(Loss::Logistic, &options, 1e6, 0.0).unwrap().grad;
         assert_eq!(grad.nearest(), Some(1.0 - f64::EPSILON / 2.0));
+    }
+
+    #[test]
+    fn far_margins_are_settled_for_every_loss_and_option() {
+        let tuned = Tuned { scale: 0.3, margin: 0.2, smoothing: 0.1 };
+        let all = Options { tuned, margin: 0.1, weight: 2.5, label: 0.7 };
+        let most = Tuned { scale: f64::MAX, margin: -f64::MAX, ..tuned };
+        let extreme = Options { tuned: most, margin: f64::MAX, weight: f64::MAX, ..all };
+        let tiny = f64::from_bits(1);
+        let least = Tuned { scale: tiny, margin: tiny, smoothing: tiny };
+        let smallest = Options { tuned: least, margin: tiny, weight: tiny, label: tiny };
+        for loss in LOSSES {
+            for options in [Options::default(), all, extreme, smallest] {
+                for z in [0.0, tiny, 40.0, 1e4, 16384.0, 1e6, 1e100, f64::MAX] {
+                    for z in [z, -z] {
+                        let jet = pair(loss, &options, z, 0.0).unwrap();
+                        for part in [jet.value, jet.grad, jet.hess] {
+                            assert!(part.is_settled(), "{loss:?} {options:?} {z:e}");
+                        }
+                    }
+                }
+            }
+        }
+        let jet = pair(Loss::Exponential, &all, -1e6, 0.0).unwrap();
+        assert_eq!(jet.value.nearest(), Some(f64::INFINITY));
+        assert_eq!(jet.grad.nearest(), Some(f32::NEG_INFINITY));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The oracle of `pairwise-loss`: expected values, and the distance to them.
 //!
 //! It shares no formula and no constant with the crate it judges. Numbers are [`Real`]s: big integers times a
-//! power of two with a proven bound on the error, so that rounding to a format either gives the one right answer
-//! or admits that more digits are needed; [`settle`] then asks for them. MPFR's results, stored in
+//! power of two with a proven bound on the error, so that rounding to a format either gives the one right
+//! answer or admits that more digits are needed; [`settle`] then asks for them. MPFR's results, stored in
 //! `data/mpfr.csv`, tie it to a second, unrelated implementation.
 //!
 //! ```
@@ -22,6 +22,7 @@
 //! | [`fast`] | sigmoid, `log_sigmoid`, softplus of an f32, correctly rounded, quick enough for all 2³² |
 //! | [`random`] | reproducible test points |
 
+pub mod fast;
 pub mod field;
 pub mod random;
 pub mod real;

@@ -1,13 +1,14 @@
 //! Arithmetic with a guaranteed error.
 //!
-//! (a) A [`Real`] is an integer times a power of two, with a bound on the distance to the true value. Numbers read from
-//!     floats have none: they are exact, and so are their sums, differences and products, however far their
-//!     exponents are apart. Nothing overflows or underflows.
-//! (b) Division and the transcendental functions take the number of *relative* bits that are wanted. They compute with
-//!     more and state an error that covers every truncation on the way. The bound travels through later operations, so
-//!     cancellation shows up as a larger bound, never as a wrong digit.
-//! (c) Rounding to a format happens once, from all digits, and only when every value within the bound rounds alike.
-//!     [`settle`] repeats a computation with more bits until it does.
+//! (a) A [`Real`] is an integer times a power of two, with a bound on the distance to the true value. Numbers
+//!     read from floats have none: they are exact, and so are their sums, differences and products, however
+//!     far their exponents are apart. Nothing overflows or underflows.
+//! (b) Division and the transcendental functions take the number of *relative* bits that are wanted. They
+//!     compute with more and state an error that covers every truncation on the way. The bound travels
+//!     through later operations, so cancellation shows up as a larger bound, never as a wrong digit.
+//! (c) Rounding to a format happens once, from all digits, and only when every value within the bound rounds
+//!     alike. [`settle`] repeats a computation with more bits until it does.
+//!     More than 10,240 bits are refused.
 //! (d) Only integer arithmetic is taken from a library.
 
 use crate::ulp::Format;
@@ -22,6 +23,9 @@ pub(crate) const LADDER: [u32; 4] = [192, 640, 2_560, 10_240];
 
 /// Relative accuracy of a settled number: 2 to minus this.
 const SETTLED_BITS: i64 = 128;
+
+/// A number is only taken for zero or for a tie if it is known to 2^this.
+const SNAPPING: i64 = -4_000;
 
 /// Bound of a number about which nothing is known any more.
 const UNKNOWN: i64 = 1 << 40;
@@ -160,7 +164,8 @@ impl Real {
         if self.significand.sign() == Sign::Negative { -self } else { self.clone() }
     }
 
-    /// self / divisor to `bits` relative bits; exact if the quotient has a finite binary expansion that short.
+    /// self / divisor to `bits` relative bits; exact if the quotient has a finite binary expansion that
+    /// short.
     ///
     /// # Panics
     /// If the divisor is exactly zero.
@@ -187,8 +192,8 @@ impl Real {
 
     /// e^x to `bits` relative bits.
     ///
-    /// For |x| ≥ 2¹⁴ the result is 2^±23700 with a small error, which has the right sign, is negligible beside (or overwhelms) every
-    /// product of three finite f64 and says so, but is not e^x.
+    /// For |x| ≥ 2¹⁴ the result is 2^±23700 with a small error, which has the right sign, is negligible
+    /// beside (or overwhelms) every product of three finite f64 and says so, but is not e^x.
     pub fn exp(&self, bits: u32) -> Self {
         let result = if self.top() > EXP_LIMIT {
             beyond_exp(self)
@@ -282,12 +287,16 @@ impl Real {
         }
     }
 
-    /// The nearest number of the format, ties to even, subnormal results and overflow to ±∞ included, rounded exactly once;
-    /// `None` when the error bound leaves a choice. A result that rounds to zero keeps its sign.
+    /// The nearest number of the format, ties to even, subnormal results and overflow to ±∞ included, rounded
+    /// exactly once; `None` when the error bound leaves a choice. A result that rounds to zero keeps its
+    /// sign.
     pub fn nearest<T: Format>(&self) -> Option<T> {
         let Some(error) = self.error else {
             return Some(self.midpoint());
         };
+        if self.may_be_zero() {
+            return None; // +0 or −0
+        }
         let (low, high) = self.ends(error);
         let (low, high) = (low.midpoint::<T>(), high.midpoint::<T>());
         (low.bits() == high.bits()).then_some(low)
@@ -319,12 +328,13 @@ impl Real {
             && self.nearest::<f32>().is_some()
     }
 
-    /// The number that a computation at the highest precision still could not tell this one from: zero, or the middle
-    /// between two neighbours of a format.
+    /// The number that a computation at the highest precision still could not tell this one from: zero, or
+    /// the middle between two neighbours of a format.
     fn snapped(self) -> Self {
         let Some(error) = self.error else {
             return self;
         };
+        assert!(error < SNAPPING, "all digits cancelled: error 2^{error}");
         let (low, high) = self.ends(error);
         if low.significand.sign() != high.significand.sign() || low.significand.is_zero() {
             return Self::zero();
@@ -341,10 +351,12 @@ impl Real {
     }
 }
 
-/// Repeats `compute(bits)` with more bits until the result has a relative error below 2^−128 and rounds to one f64 and one f32.
+/// Repeats `compute(bits)` with more bits until the result has a relative error below 2^−128 and rounds to
+/// one f64 and one f32.
 ///
-/// A result that 10,240 bits cannot tell from zero, or from the middle between two floats, is taken to be exactly that: quotients of
-/// floats are rationals with far smaller denominators, and exponentials and logarithms of them do not hit such points.
+/// A result that 10,240 bits cannot tell from zero, or from the middle between two floats, is taken to be
+/// exactly that: quotients of floats are rationals with far smaller denominators, and exponentials and
+/// logarithms of them do not hit such points.
 pub fn settle(compute: impl Fn(u32) -> Real) -> Real {
     let mut last = Real::zero();
     for bits in LADDER {
@@ -497,7 +509,8 @@ fn round<T: Format>(significand: &IBig, exponent: i64) -> T {
         let beyond = magnitude.trailing_zeros().is_some_and(|zeros| (zeros as i64) < cut - 1);
         whole + u64::from(half && (beyond || whole & 1 == 1))
     };
-    // The hidden bit of `kept` raises the exponent field by one, and so does a carry out of it: subnormal → normal → ∞.
+    // The hidden bit of `kept` raises the exponent field by one, and so does a carry out of it: subnormal →
+    // normal → ∞.
     let field = ((last - T::MIN_EXPONENT) as u64) << (T::PRECISION - 1);
     T::from_bits(sign | (field + kept))
 }
@@ -533,16 +546,18 @@ fn fixed(x: &Real, bits: i64) -> IBig {
 
 /// log 2 in fixed point, one unit off at most.
 fn ln_2(bits: i64) -> IBig {
+    assert!(to_size(bits) <= LN_2_BITS, "more than 10,240 bits asked for");
     &*LN_2 >> (LN_2_BITS - to_size(bits))
 }
 
 fn beyond_exp(x: &Real) -> Real {
     let power =
         if x.significand.sign() == Sign::Negative { EXP_NEGLIGIBLE } else { -EXP_NEGLIGIBLE };
-    Real::power_of_two(power).with_error(Some(power - SETTLED_BITS - 2))
+    Real::power_of_two(power).with_error(Some(power - 2 * SETTLED_BITS))
 }
 
-/// e^x − 1 for |x| < 2^−16, as x·(1 + x/2! + x²/3! + …): the series is cut and truncated absolutely, the product is relative.
+/// e^x − 1 for |x| < 2^−16, as x·(1 + x/2! + x²/3! + …): the series is cut and truncated absolutely, the
+/// product is relative.
 fn exp_m1_small(x: &Real, bits: u32) -> Real {
     let guarded = i64::from(bits) + 32;
     let x = Real { error: None, ..x.clone() }.trimmed(guarded + 2);
@@ -559,7 +574,8 @@ fn exp_m1_small(x: &Real, bits: u32) -> Real {
     &x * &Real { significand: sum, exponent: -guarded, error: Some(-guarded + 11) }
 }
 
-/// For 2^−17 ≤ |x| < 2¹⁴: (E, k, w) with e^x = (1 + E·2^−w)·2^k and E off by less than 2¹⁶ units, w ≥ bits + 48.
+/// For 2^−17 ≤ |x| < 2¹⁴: (E, k, w) with e^x = (1 + E·2^−w)·2^k and E off by less than 2¹⁶ units, w ≥ bits +
+/// 48.
 fn exp_reduced(x: &Real, bits: u32) -> (IBig, i64, i64) {
     let guarded = i64::from(bits) + 48;
     let power = (x.approximate() * std::f64::consts::LOG2_E).round() as i64;
@@ -618,8 +634,8 @@ fn atanh_series(v: &IBig, bits: i64) -> IBig {
 
 /// log a for a > 0 that is not within 2^−17 of 1.
 ///
-/// a = m·2^k, y ≈ log m from the machine's logarithm, then log m = y + log(m·e^−y), where the last argument is next to 1
-/// whatever the quality of y.
+/// a = m·2^k, y ≈ log m from the machine's logarithm, then log m = y + log(m·e^−y), where the last argument
+/// is next to 1 whatever the quality of y.
 fn ln_reduced(a: &Real, bits: u32) -> Real {
     let guarded = i64::from(bits) + 56;
     let mut power = a.top() - 1;
@@ -757,6 +773,14 @@ mod tests {
         let above = (tie + Real::power_of_two(-90)).with_error(Some(-100));
         assert_eq!(above.nearest::<f64>(), Some(1.0 + f64::EPSILON));
         assert_eq!(Real::zero().with_error(Some(-2000)).nearest::<f64>(), None); // +0 or −0
+        assert_eq!(Real::one().with_error(Some(UNKNOWN)).nearest::<f64>(), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "all digits cancelled")]
+    fn a_lost_number_is_not_taken_for_zero() {
+        let third = Real::one().divide(&Real::from(3), 64);
+        let _ = settle(|bits| Real::one().divide(&(&third - &third), bits));
     }
 
     #[test]

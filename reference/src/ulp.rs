@@ -56,7 +56,8 @@ impl Format for f64 {
     }
 }
 
-/// Place in the ordered list of all numbers of the format: neighbours differ by 1, both zeros are 0, ±∞ close it.
+/// Place in the ordered list of all numbers of the format: neighbours differ by 1, both zeros are 0, ±∞ close
+/// it.
 fn place<T: Format>(x: T) -> i64 {
     let sign_bit = 1u64 << (T::BITS - 1);
     let bits = x.bits();
@@ -79,10 +80,10 @@ pub fn distance<T: Format>(a: T, b: T) -> u64 {
 /// Error of `computed` in units in the last place: |computed − exact| / ulp.
 ///
 /// The unit is that of `exact` rounded to the format: 2^(e−p+1) in the binade [2^e, 2^(e+1)), the smallest
-/// subnormal below it. A correctly rounded result is within 0.5, or 0 when `exact` is beyond the overflow threshold and
-/// `computed` is the ∞ of its sign. Otherwise ∞ counts as the power of two just beyond the largest finite number, and the unit
-/// beyond the threshold is that of the largest finite number. The sign of a zero is not looked at. NaN is
-/// infinitely wrong.
+/// subnormal below it. A correctly rounded result is within 0.5, or 0 when `exact` is beyond the overflow
+/// threshold and `computed` is the ∞ of its sign. Otherwise ∞ counts as the power of two just beyond the
+/// largest finite number, and the unit beyond the threshold is that of the largest finite number. The sign of
+/// a zero is not looked at. NaN is infinitely wrong.
 pub fn error<T: Format>(computed: T, exact: &Real) -> f64 {
     let computed = computed.to_f64();
     if computed.is_nan() {

@@ -42,8 +42,12 @@ const WORDS: usize = 36;
 /// 2^32 < 2^63.
 const MAX_PENDING: u32 = 1 << 29;
 
-/// Terms added by [`ExactSum::add_slice`] between two looks at the number of pending additions.
-const CHUNK: usize = 1 << 16;
+/// The window of [`ExactSum::add_slice`] starts at this limb, so that its bit 0 is worth 2^-96. It
+/// takes terms whose significand begins at its bits 0 to 63, the first of which have this biased
+/// exponent. They are below 2^116 in units of the window, and `CHUNK` of them below 2^127.
+const WINDOW: usize = 31;
+const WINDOW_EXPONENT: u32 = 1075 - 96;
+const CHUNK: usize = 1 << 11;
 
 /// The fraction bits of an f64.
 const FRACTION: u64 = (1 << 52) - 1;
@@ -130,20 +134,33 @@ impl ExactSum {
     }
 
     /// Adds the finite ones of `terms` and counts the others.
+    ///
+    /// Method: terms in 2^-44 ≤ |x| < 2^20, which losses mostly are, meet in one 128-bit integer
+    /// that stays in registers; the others go to the limbs one by one.
     pub(crate) fn add_slice(&mut self, terms: &[f64]) -> NonFinite {
         let mut others = NonFinite::default();
         for chunk in terms.chunks(CHUNK) {
-            if self.pending >= MAX_PENDING - CHUNK as u32 {
+            // The window's flush is one more addition.
+            if self.pending > MAX_PENDING - (CHUNK as u32 + 1) {
                 self.normalise();
             }
-            self.pending += CHUNK as u32;
+            self.pending += chunk.len() as u32 + 1;
+            let mut window = 0;
             for &x in chunk {
-                if x.is_finite() {
-                    self.deposit(x.to_bits());
+                let bits = x.to_bits();
+                let shift = biased_exponent(bits).wrapping_sub(WINDOW_EXPONENT);
+                if shift < 64 {
+                    window += shifted_significand(bits, shift);
+                } else if x.is_finite() {
+                    self.deposit(bits);
                 } else {
                     others.count(x);
                 }
             }
+            for (limb, k) in self.limbs[WINDOW..].iter_mut().zip(0..3) {
+                *limb += (window >> (RADIX_BITS * k)) as i64 & MASK;
+            }
+            self.limbs[WINDOW + 3] += (window >> (3 * RADIX_BITS)) as i64;
         }
         others
     }
@@ -151,7 +168,7 @@ impl ExactSum {
     /// Adds the finite f64 with these bits to three limbs, without carrying.
     #[inline(always)]
     fn deposit(&mut self, bits: u64) {
-        let biased = (bits >> 52) as u32 & 0x7ff;
+        let biased = biased_exponent(bits);
         // x is ± significand · 2^(exponent − 1075); subnormals have the exponent of the least
         // normals.
         let significand = (bits & FRACTION) | (u64::from(biased != 0) << 52);
@@ -298,6 +315,22 @@ impl Default for ExactSum {
     }
 }
 
+/// The exponent field of an f64.
+#[inline(always)]
+fn biased_exponent(bits: u64) -> u32 {
+    (bits >> 52) as u32 & 0x7ff
+}
+
+/// The significand of a normal f64, with its sign, times 2^`shift` < 2^64.
+#[inline(always)]
+fn shifted_significand(bits: u64, shift: u32) -> i128 {
+    let sign = bits.cast_signed() >> 63;
+    let significand = ((bits & FRACTION | 1 << 52).cast_signed() ^ sign) - sign;
+    // i128's << also provides for shifts from 64 on, which costs a quarter of the whole addition.
+    let (high, low) = ((significand >> 1) >> (63 - shift), significand << shift);
+    i128::from(high) << 64 | i128::from(low.cast_unsigned())
+}
+
 /// The position of the highest bit set.
 fn top_bit(words: &[u64; WORDS]) -> Option<u32> {
     let word = words.iter().rposition(|&word| word != 0)?;
@@ -364,7 +397,9 @@ fn round(negative: bool, leading: u64, exponent: i32, rest: bool) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{CHUNK, ExactSum, LIMBS, MASK, MAX_PENDING, NonFinite, TOP, round};
+    use super::{
+        CHUNK, ExactSum, LIMBS, MASK, MAX_PENDING, NonFinite, TOP, double, round, subtract_from,
+    };
 
     fn sum(terms: &[f64]) -> ExactSum {
         let mut sum = ExactSum::ZERO;
@@ -511,11 +546,15 @@ mod tests {
             *value = x;
         }
         for (position, x) in
-            [(7, f64::INFINITY), (200, f64::NAN), (201, f64::NEG_INFINITY), (299, f64::INFINITY)]
+            [(7, f64::INFINITY), (199, f64::NAN), (201, f64::NEG_INFINITY), (299, f64::INFINITY)]
         {
             values[position] = x;
         }
-        for length in [0, 1, 7, 8, 200, 201, 300] {
+        // Half of them in and around the window.
+        for (value, step) in values.iter_mut().step_by(2).zip(0_u64..) {
+            *value = f64::from_bits(value.to_bits() & !(0x7ff << 52) | (973 + step / 2) << 52);
+        }
+        for length in [0, 1, 7, 8, 200, 201, 202, 300] {
             let (mut slice, mut elements) = (ExactSum::ZERO, ExactSum::ZERO);
             let mut others = NonFinite::default();
             for &x in &values[..length] {
@@ -524,6 +563,21 @@ mod tests {
             assert_eq!(slice.add_slice(&values[..length]), others);
             assert_eq!(slice, elements);
         }
+    }
+
+    /// As many of the largest terms of the window as go into it at once.
+    #[test]
+    fn the_window_has_room_for_a_chunk() {
+        let largest = 1048576.0_f64.next_down();
+        for x in [largest, -largest] {
+            let (mut slice, mut elements) = (ExactSum::ZERO, ExactSum::ZERO);
+            slice.add_slice(&[x; CHUNK]);
+            for _ in 0..CHUNK {
+                elements.add(x);
+            }
+            assert_eq!(slice, elements);
+        }
+        assert_eq!(super::biased_exponent(largest.to_bits()), super::WINDOW_EXPONENT + 63);
     }
 
     /// The most that can be pending: the largest deposits, as many as are allowed, in one limb.
@@ -546,10 +600,30 @@ mod tests {
             assert_eq!(full.pending, 1);
             full.add(-1.0);
             assert_eq!(full, carried);
-            let mut full = ExactSum { limbs: full.limbs, pending: MAX_PENDING - CHUNK as u32 };
-            full.add_slice(&[0.0]);
-            assert_eq!(full.pending, CHUNK as u32);
+            for (short, pending) in [(1, MAX_PENDING), (0, CHUNK as u32 + 1)] {
+                full.pending = MAX_PENDING - (CHUNK as u32 + 1) + 1 - short;
+                full.add_slice(&[1.0; CHUNK]);
+                assert_eq!(full.pending, pending);
+            }
         }
+    }
+
+    #[test]
+    fn a_merge_adds_up_what_is_pending() {
+        let mut sum = ExactSum { limbs: [0; LIMBS], pending: MAX_PENDING - 9 };
+        sum.merge(&ExactSum { limbs: [0; LIMBS], pending: 8 });
+        assert_eq!(sum.pending, MAX_PENDING);
+        sum.merge(&ExactSum::ZERO);
+        assert_eq!(sum.pending, 0);
+    }
+
+    #[test]
+    fn words_borrow_and_carry_through() {
+        let mut words = [0, 5, 5, 1];
+        subtract_from(&mut words, &[1, 5, 4, 0]);
+        assert_eq!(words, [u64::MAX, u64::MAX, 0, 1]);
+        double(&mut words);
+        assert_eq!(words, [u64::MAX - 1, u64::MAX, 1, 2]);
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Metrics {
 
     /// The number of pairs: wins, ties, losses and NaN together.
     pub fn len(&self) -> u64 {
-        self.wins + self.ties + self.losses + self.nans()
+        [self.ties, self.losses, self.nans()].into_iter().fold(self.wins, u64::saturating_add)
     }
 
     /// Whether there are no pairs.
@@ -217,9 +217,9 @@ impl Default for Metrics {
 impl AddAssign<&Metrics> for Metrics {
     /// [`Metrics::merge`] in place.
     fn add_assign(&mut self, other: &Self) {
-        self.wins += other.wins;
-        self.ties += other.ties;
-        self.losses += other.losses;
+        self.wins = self.wins.saturating_add(other.wins);
+        self.ties = self.ties.saturating_add(other.ties);
+        self.losses = self.losses.saturating_add(other.losses);
         self.margins.merge(other.margins);
         self.rewards.merge(other.rewards);
         self.chosen.merge(&other.chosen);

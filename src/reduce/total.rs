@@ -4,7 +4,8 @@
 //!     `==` on the integers is `==` on the totals and so that the element-wise sum over ranks is
 //!     the merge.
 //! (b) [`Accumulator`] is what a batch adds its terms to: the same sums with carries pending. A
-//!     batch makes one, adds, and turns it into a `Total` at the end.
+//!     batch makes one, adds, and turns it into a `Total` at the end; what threads made is merged
+//!     as `Total`s.
 //! (c) Nothing here rounds; `sum`, `mean` and the others round once, when they are asked.
 //!
 //! Room: counts stay below 2^63. A canonical limb is below 2^32, so 2^31 of them add up below 2^63,
@@ -375,15 +376,6 @@ impl Accumulator {
         }
     }
 
-    /// Adds the terms of `other`.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.sum.merge(&other.sum);
-        self.weights.merge(&other.weights);
-        self.weighted += other.weighted;
-        self.unweighted += other.unweighted;
-        self.non_finite.merge(other.non_finite);
-    }
-
     /// The total of what was added.
     pub(crate) fn total(&self) -> Total {
         let mut weights = self.weights.clone();
@@ -427,11 +419,10 @@ mod tests {
             weighted.add(term, 1.0);
         }
         pairs.add_weighted_terms(&terms, &[1.0; 6]);
-        let (mut left, mut right) = (Accumulator::default(), Accumulator::default());
-        left.add_terms(&terms[..2]);
-        right.add_weighted_terms(&terms[2..], &[1.0; 4]);
-        left.merge(&right);
-        for other in [&single, &weighted, &pairs, &left] {
+        let mut mixed = Accumulator::default();
+        mixed.add_terms(&terms[..2]);
+        mixed.add_weighted_terms(&terms[2..], &[1.0; 4]);
+        for other in [&single, &weighted, &pairs, &mixed] {
             assert_eq!(other.total(), slice.total());
         }
         assert_eq!(slice.total(), terms.into_iter().collect());
