@@ -1,9 +1,9 @@
 //! Functions of one score over slices.
 
-use super::options::{Options, check_len};
+use super::options::{Verb, check_len};
 use super::verbs::Map;
 use crate::error::Error;
-use crate::kernel::{Absent, Function, Level, LogSigmoid, Sigmoid, Softplus};
+use crate::kernel::{Absent, Columns, Function, Level, LogSigmoid, Sigmoid, Softplus};
 use crate::score::Score;
 
 fn map<T: Score, F: Function>(
@@ -13,8 +13,9 @@ fn map<T: Score, F: Function>(
     out: &mut [T],
 ) -> Result<(), Error> {
     check_len("out", out.len(), "x", x.len())?;
-    let map = Map { level, function, len: x.len(), sink: out };
-    Options::<T, Absent>::none(x.len()).visit(x, Absent, map);
+    let (chosen, absent) = (x, Absent);
+    let columns = Columns { chosen, rejected: absent, margins: absent, weights: absent, labels: absent };
+    Map { level, function, len: x.len(), sink: out }.call(columns);
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub(crate) use sum::{BLOCK, Partial, SumKernel};
 pub(crate) use total::TotalKernel;
 
 use crate::loss::{Jet, PairLoss};
-use crate::math::{Fma, Lanes};
+use crate::math::{Fma, Lanes, each_lane};
 use crate::score::Score;
 use core::marker::PhantomData;
 use row::evaluate;
@@ -164,9 +164,7 @@ fn lanes<T: Score, M: Fma, const U: usize, const STEPS: usize>(
     j: usize,
 ) -> Lanes<M, U> {
     let mut out = [0.0; U];
-    for u in 0..U {
-        out[u] = column[u * STEPS + j].widen();
-    }
+    each_lane! { u of U: out[u] = column[u * STEPS + j].widen(); }
     Lanes::new(out)
 }
 
@@ -261,7 +259,9 @@ pub(crate) fn map<T: Score, M: Fma, F: Function>(
     chunk: &ChunkOf<'_, T>,
     results: &mut [T; CHUNK],
 ) {
-    if T::DOUBTS {
+    if !M::LOCK_STEP {
+        map_chunk::<T, M, F, 1, CHUNK>(function, chunk, results);
+    } else if T::DOUBTS {
         map_chunk::<T, M, F, 2, 16>(function, chunk, results);
     } else {
         map_chunk::<T, M, F, 4, 8>(function, chunk, results);
@@ -280,7 +280,7 @@ fn map_chunk<T: Score, M: Fma, F: Function, const U: usize, const STEPS: usize>(
         let row = chunk.row::<M, U, STEPS>(j);
         let (value, _, doubt) = evaluate::<M, U, T::Working<M, U>, F>(function, &row, None);
         let value = value.to_array();
-        for u in 0..U {
+        each_lane! { u of U:
             results[u * STEPS + j] = T::narrow(value[u]);
             if T::DOUBTS {
                 doubts[u * STEPS + j] = doubt.0[u];

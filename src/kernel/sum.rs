@@ -9,7 +9,7 @@
 use super::row::{Gradient, Value, evaluate};
 use super::{Buffers, CHUNK, ChunkOf, Kernel, Rows, Sink, careful};
 use crate::loss::PairLoss;
-use crate::math::{Double, Fma, Lanes, Precision, Working, ln_1p};
+use crate::math::{Double, Fma, Lanes, Precision, Working, each_lane, ln_1p};
 use crate::score::Score;
 use core::marker::PhantomData;
 
@@ -87,7 +87,9 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
         let mut start = self.start;
         while start < self.end {
             let Some(chunk) = self.rows.chunk(start, &mut buffers) else { break };
-            if T::DOUBTS {
+            if !M::LOCK_STEP {
+                sum_chunk::<T, M, L, A, S, 1, CHUNK>(self.loss, &chunk, factor, &mut out);
+            } else if T::DOUBTS {
                 sum_chunk::<T, M, L, A, S, 2, 16>(self.loss, &chunk, factor, &mut out);
             } else {
                 sum_chunk::<T, M, L, A, S, 4, 8>(self.loss, &chunk, factor, &mut out);
@@ -137,9 +139,7 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize>(
             let grad = grad * <T::Working<M, U>>::constant_pair(factor.0, factor.1);
             if S::WANTED {
                 let grad = grad.round(z).0.to_array();
-                for u in 0..U {
-                    out.gradients[u * STEPS + j] = T::narrow(grad[u]);
-                }
+                each_lane! { u of U: out.gradients[u * STEPS + j] = T::narrow(grad[u]); }
             }
             (linear.leading().to_array(), t.leading().to_array())
         } else {
@@ -150,20 +150,20 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize>(
                 let (grad, _, grad_doubt) =
                     evaluate::<M, U, T::Working<M, U>, _>(Gradient(loss), &row, Some(factor));
                 let grad = grad.to_array();
-                for u in 0..U {
+                each_lane! { u of U:
                     out.gradients[u * STEPS + j] = T::narrow(grad[u]);
                     doubt[u] |= grad_doubt.0[u];
                 }
             }
             if T::DOUBTS {
-                for u in 0..U {
+                each_lane! { u of U:
                     doubts[u * STEPS + j] = doubt[u];
                     any |= doubt[u];
                 }
             }
             (value.to_array(), lost.to_array())
         };
-        for u in 0..U {
+        each_lane! { u of U:
             out.first[u * STEPS + j] = first[u];
             out.second[u * STEPS + j] = second[u];
         }

@@ -9,7 +9,7 @@
 //! (c) Sums and products: Joldes, Muller & Popescu, *Tight and rigorous error bounds for basic building blocks of
 //!     double-word arithmetic*, ACM TOMS 44(2), 2017. Relative errors at most 10·2⁻¹⁰⁶.
 
-use super::lanes::{Fma, Lanes, Mask};
+use super::lanes::{Fma, Lanes, Mask, horner};
 use super::{Precision, Working, sealed};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -44,7 +44,7 @@ const TINY: f64 = f64::from_bits((1023 - 900) << 52);
 const SHIFTER: f64 = 6_755_399_441_055_744.0 + 1023.0;
 
 /// (e^r − 1 − r − r²/2)/r³ on |r| ≤ ½·log 2, degree 9; contributes 2⁻⁶¹ to e^r.
-const EXP: [u64; 10] = [
+const EXP: [f64; 10] = floats([
     0x3fc5555555555556,
     0x3fa5555555555554,
     0x3f8111111111070d,
@@ -55,10 +55,10 @@ const EXP: [u64; 10] = [
     0x3e927e4f833f99b4,
     0x3e5af3efb0300672,
     0x3e21f3e407f78e73,
-];
+]);
 
 /// (2·atanh(s/2) − s)/s³ in powers of s², on |s| ≤ 0.231; contributes 2⁻⁶⁵.
-const ATANH: [u64; 7] = [
+const ATANH: [f64; 7] = floats([
     0x3fb5555555555555,
     0x3f89999999999eb6,
     0x3f624924923e6480,
@@ -66,7 +66,7 @@ const ATANH: [u64; 7] = [
     0x3f1745cbf695402e,
     0x3ef3b100f5e8ce50,
     0x3ed17f747d859632,
-];
+]);
 
 /// Where log(1 + t) changes its centre from 0 to [`CENTRE`].
 const FAR: f64 = 0.2578125;
@@ -75,11 +75,12 @@ const CENTRE: f64 = 0.5859375;
 const LN_CENTRE: (f64, f64) =
     (f64::from_bits(0x3fdd_83e7_258a_2f3e), f64::from_bits(0x3c74_1456_e8bb_2511));
 
-#[inline(always)]
-fn constants<const N: usize>(bits: &[u64; N]) -> [f64; N] {
+const fn floats<const N: usize>(bits: [u64; N]) -> [f64; N] {
     let mut out = [0.0; N];
-    for i in 0..N {
+    let mut i = 0;
+    while i < N {
         out[i] = f64::from_bits(bits[i]);
+        i += 1;
     }
     out
 }
@@ -93,7 +94,6 @@ pub(crate) fn exp_reduced<M: Fma, const U: usize>(
     low: Lanes<M, U>,
 ) -> Double<M, U> {
     const ROUND_TO_25_BITS: f64 = 1.5 * 134_217_728.0;
-    let p = constants(&EXP);
     let r = high + low;
     let lead = (r + ROUND_TO_25_BITS) - ROUND_TO_25_BITS;
     let rest = (high - lead) + low;
@@ -102,12 +102,12 @@ pub(crate) fn exp_reduced<M: Fma, const U: usize>(
     let exact = lead.mul_add(v, Lanes::splat(1.0));
     let b = r.mul_add(half, v);
     let square = r * r;
-    let pair = |i: usize| r.mul_add(Lanes::splat(p[i + 1]), Lanes::splat(p[i]));
-    let mut q = pair(8);
-    q = q.mul_add(square, pair(6));
-    q = q.mul_add(square, pair(4));
-    q = q.mul_add(square, pair(2));
-    q = q.mul_add(square, pair(0));
+    // Pairs of coefficients first: five short chains instead of a long one.
+    let q = horner!(r, EXP[9 8])
+        .mul_add(square, horner!(r, EXP[7 6]))
+        .mul_add(square, horner!(r, EXP[5 4]))
+        .mul_add(square, horner!(r, EXP[3 2]))
+        .mul_add(square, horner!(r, EXP[1 0]));
     let tail = (square * r).mul_add(q, rest * b);
     let (high, low) = exact.fast_two_sum(tail);
     Double { high, low }
@@ -119,7 +119,6 @@ pub(crate) fn exp_reduced<M: Fma, const U: usize>(
 /// is corrected by its remainder, the series beyond its first term is small enough for `f64`.
 #[inline(always)]
 fn ln_1p_unit<M: Fma, const U: usize>(t: Double<M, U>) -> Double<M, U> {
-    let r = constants(&ATANH);
     let lead = (t.high + 2.0) - 2.0;
     let rest = (t.high - lead) + t.low;
     let far = t.high.gt(Lanes::splat(FAR));
@@ -134,7 +133,10 @@ fn ln_1p_unit<M: Fma, const U: usize>(t: Double<M, U>) -> Double<M, U> {
     let half = Lanes::splat(0.5);
     let remainder = (-s).mul_add(d * half, n) + (-s).mul_add(rest * half, t.low);
     let square = s * s;
-    let series = square.polynomial(&r);
+    let fourth = square * square;
+    let even = horner!(fourth, ATANH[6 4 2 0]);
+    let odd = horner!(fourth, ATANH[5 3 1]);
+    let series = odd.mul_add(square, even);
     let high = log_high + s;
     let low = (square * s).mul_add(series, remainder.mul_add(inverse, log_low))
         + (s - (high - log_high));
@@ -424,12 +426,9 @@ impl<M: Fma, const U: usize> Precision<M, U> for Double<M, U> {
     #[inline(always)]
     fn doubtful(self, margin: Self) -> Mask<U> {
         let value = self.high.magnitude();
-        let mut out = [false; U];
-        for u in 0..U {
-            let finite = margin.high.magnitude().to_array()[u] < f64::INFINITY;
-            let v = value.to_array()[u];
-            out[u] = !(finite && v < f64::INFINITY && (v > TINY || v == 0.0));
-        }
-        Mask(out)
+        let infinity = Lanes::splat(f64::INFINITY);
+        let finite = infinity.gt(margin.high.magnitude()).and(infinity.gt(value));
+        let plain = value.gt(Lanes::splat(TINY)).or(value.equals(Lanes::splat(0.0)));
+        finite.and(plain).not()
     }
 }

@@ -1,9 +1,9 @@
 //! Groups of `f64` that a formula moves through in lock step.
 //!
 //! (a) A formula is written once, over [`Lanes`], and reads like scalar code: `a * b + c`.
-//! (b) Every operation is a loop over the `U` lanes of the group. A scalar call has `U = 1`. A kernel has a
-//!     few, so that independent chains of the same formula stand side by side in the instruction stream; the
-//!     loop *around* the formula is the one the compiler turns into SIMD.
+//! (b) Every operation goes through the `U` lanes of the group. A scalar call has `U = 1`. A kernel has a few, so
+//!     that independent chains of the same formula stand side by side in the instruction stream; the loop *around*
+//!     the formula is the one the compiler turns into SIMD.
 //! (c) How a fused multiply-add is carried out is part of the type, [`Fma`], because it is part of the result:
 //!     [`Hardware`] is one instruction, [`Software`] the same bits without it.
 
@@ -12,6 +12,9 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A way to compute `a·b + c` with a single rounding.
 pub trait Fma: Copy + 'static {
+    /// Whether formulas pay off in lock step. Not where each multiply-add is forty operations.
+    const LOCK_STEP: bool;
+
     /// `a·b + c`, rounded once.
     fn mul_add(a: f64, b: f64, c: f64) -> f64;
 }
@@ -28,6 +31,8 @@ pub struct Software;
 
 #[cfg(any(feature = "std", target_feature = "fma", target_arch = "aarch64"))]
 impl Fma for Hardware {
+    const LOCK_STEP: bool = true;
+
     #[inline(always)]
     fn mul_add(a: f64, b: f64, c: f64) -> f64 {
         f64::mul_add(a, b, c)
@@ -35,6 +40,8 @@ impl Fma for Hardware {
 }
 
 impl Fma for Software {
+    const LOCK_STEP: bool = false;
+
     #[inline(always)]
     fn mul_add(a: f64, b: f64, c: f64) -> f64 {
         super::fma::mul_add(a, b, c)
@@ -57,6 +64,34 @@ impl<M, const U: usize> Copy for Lanes<M, U> {}
 #[derive(Clone, Copy)]
 pub struct Mask<const U: usize>(pub(crate) [bool; U]);
 
+/// The lanes of a group at most.
+pub(crate) const MOST_LANES: usize = 4;
+
+/// A statement for each lane, written out: a formula has some hundred operations, and as loops of two or four rounds
+/// they would cost the compiler a hundred times more than the formula.
+macro_rules! each_lane {
+    ($u:ident of $lanes:ident: $($body:tt)*) => {
+        const { assert!($lanes <= $crate::math::MOST_LANES) };
+        if $lanes > 0 { let $u = 0; $($body)* }
+        if $lanes > 1 { let $u = 1; $($body)* }
+        if $lanes > 2 { let $u = 2; $($body)* }
+        if $lanes > 3 { let $u = 3; $($body)* }
+    };
+}
+
+pub(crate) use each_lane;
+
+/// Horner's rule in x for the coefficients of the given places, highest first.
+macro_rules! horner {
+    ($x:expr, $c:ident[$first:literal $($next:literal)*]) => {{
+        let x = $x;
+        let sum = crate::math::lanes::Lanes::splat($c[$first]);
+        $(let sum = sum.mul_add(x, crate::math::lanes::Lanes::splat($c[$next]));)*
+        sum
+    }};
+}
+pub(crate) use horner;
+
 /// Defines lane-wise operations: one line each.
 macro_rules! lanewise {
     ($($(#[$doc:meta])* fn $name:ident($a:ident $(, $b:ident)*) { $body:expr })*) => {
@@ -64,7 +99,7 @@ macro_rules! lanewise {
         #[inline(always)]
         pub(crate) fn $name(self $(, $b: Self)*) -> Self {
             let mut out = [0.0; U];
-            for u in 0..U {
+            each_lane! { u of U:
                 let $a = self.0[u];
                 $(let $b = $b.0[u];)*
                 out[u] = $body;
@@ -72,6 +107,29 @@ macro_rules! lanewise {
             Self(out, PhantomData)
         })*
     };
+}
+
+impl<const U: usize> Mask<U> {
+    #[inline(always)]
+    pub(crate) fn and(self, b: Self) -> Self {
+        let mut out = [false; U];
+        each_lane! { u of U: out[u] = self.0[u] & b.0[u]; }
+        Self(out)
+    }
+
+    #[inline(always)]
+    pub(crate) fn or(self, b: Self) -> Self {
+        let mut out = [false; U];
+        each_lane! { u of U: out[u] = self.0[u] | b.0[u]; }
+        Self(out)
+    }
+
+    #[inline(always)]
+    pub(crate) fn not(self) -> Self {
+        let mut out = [false; U];
+        each_lane! { u of U: out[u] = !self.0[u]; }
+        Self(out)
+    }
 }
 
 const SIGN: u64 = 1 << 63;
@@ -127,31 +185,11 @@ impl<M: Fma, const U: usize> Lanes<M, U> {
         (product, self.mul_add(b, -product))
     }
 
-    /// Horner's rule for an array of coefficients, constant term first, split into even and odd
-    /// powers so that two chains run side by side.
-    #[inline(always)]
-    pub(crate) fn polynomial<const N: usize>(self, coefficients: &[f64; N]) -> Self {
-        let square = self * self;
-        let last_even = (N - 1) & !1;
-        let last_odd = (N - 2) | 1;
-        let mut even = Self::splat(coefficients[last_even]);
-        let mut odd = Self::splat(coefficients[last_odd]);
-        for i in (0..last_even).step_by(2).rev() {
-            even = even.mul_add(square, Self::splat(coefficients[i]));
-        }
-        for i in (1..last_odd).step_by(2).rev() {
-            odd = odd.mul_add(square, Self::splat(coefficients[i]));
-        }
-        odd.mul_add(self, even)
-    }
-
     /// Whether a > b; false where one is NaN.
     #[inline(always)]
     pub(crate) fn gt(self, b: Self) -> Mask<U> {
         let mut out = [false; U];
-        for u in 0..U {
-            out[u] = self.0[u] > b.0[u];
-        }
+        each_lane! { u of U: out[u] = self.0[u] > b.0[u]; }
         Mask(out)
     }
 
@@ -159,18 +197,14 @@ impl<M: Fma, const U: usize> Lanes<M, U> {
     #[inline(always)]
     pub(crate) fn equals(self, b: Self) -> Mask<U> {
         let mut out = [false; U];
-        for u in 0..U {
-            out[u] = self.0[u] == b.0[u];
-        }
+        each_lane! { u of U: out[u] = self.0[u] == b.0[u]; }
         Mask(out)
     }
 
     #[inline(always)]
     pub(crate) fn choose(mask: Mask<U>, yes: Self, no: Self) -> Self {
         let mut out = [0.0; U];
-        for u in 0..U {
-            out[u] = if mask.0[u] { yes.0[u] } else { no.0[u] };
-        }
+        each_lane! { u of U: out[u] = if mask.0[u] { yes.0[u] } else { no.0[u] }; }
         Self::new(out)
     }
 }
@@ -182,9 +216,7 @@ macro_rules! operator {
             #[inline(always)]
             fn $name(self, b: Self) -> Self {
                 let mut out = [0.0; U];
-                for u in 0..U {
-                    out[u] = self.0[u] $sign b.0[u];
-                }
+                each_lane! { u of U: out[u] = self.0[u] $sign b.0[u]; }
                 Self::new(out)
             }
         }
@@ -206,9 +238,7 @@ impl<M: Fma, const U: usize> Neg for Lanes<M, U> {
     #[inline(always)]
     fn neg(self) -> Self {
         let mut out = [0.0; U];
-        for u in 0..U {
-            out[u] = -self.0[u];
-        }
+        each_lane! { u of U: out[u] = -self.0[u]; }
         Self::new(out)
     }
 }

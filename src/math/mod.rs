@@ -19,6 +19,7 @@ pub use double::Double;
 #[cfg(any(feature = "std", target_feature = "fma", target_arch = "aarch64"))]
 pub use lanes::Hardware;
 pub use lanes::{Fma, Lanes, Mask, Software};
+pub(crate) use lanes::{MOST_LANES, each_lane};
 pub(crate) use logarithm::{ln_1p, logit, share};
 pub(crate) use parameter::{complement, quotient};
 pub use wide::Wide;

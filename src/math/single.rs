@@ -2,7 +2,7 @@
 //!
 //! No table, no branch, no fallback: every step is an operation that exists as one SIMD instruction.
 
-use super::lanes::{Fma, Lanes, Mask};
+use super::lanes::{Fma, Lanes, Mask, horner};
 use super::{Precision, Working, sealed};
 
 /// The number whose addition leaves round(x) + 1023 in the low bits of the significand.
@@ -56,7 +56,11 @@ fn exp<M: Fma, const U: usize>(x: Lanes<M, U>) -> Lanes<M, U> {
     let log2_e = Lanes::splat(core::f64::consts::LOG2_E);
     let shifted = x.mul_add(log2_e, Lanes::splat(SHIFTER));
     let fraction = x.mul_add(log2_e, -(shifted - SHIFTER));
-    fraction.polynomial(&EXP2) * shifted.exponent_from_low_bits()
+    // Even and odd powers apart: two chains side by side.
+    let square = fraction * fraction;
+    let even = horner!(square, EXP2[10 8 6 4 2 0]);
+    let odd = horner!(square, EXP2[9 7 5 3 1]);
+    odd.mul_add(fraction, even) * shifted.exponent_from_low_bits()
 }
 
 impl<M, const U: usize> sealed::Sealed for Lanes<M, U> {}
@@ -112,7 +116,11 @@ impl<M: Fma, const U: usize> Working for Lanes<M, U> {
     #[inline(always)]
     fn ln_1p_unit(self) -> Self {
         let q = self / (self + 2.0);
-        q * (q * q).polynomial(&TWO_ATANH)
+        let square = q * q;
+        let fourth = square * square;
+        let even = horner!(fourth, TWO_ATANH[8 6 4 2 0]);
+        let odd = horner!(fourth, TWO_ATANH[9 7 5 3 1]);
+        q * odd.mul_add(square, even)
     }
 
     #[inline(always)]
