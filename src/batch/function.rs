@@ -14,7 +14,8 @@ fn map<T: Score, F: Function>(
 ) -> Result<(), Error> {
     check_len("out", out.len(), "x", x.len())?;
     let (chosen, absent) = (x, Absent);
-    let columns = Columns { chosen, rejected: absent, margins: absent, weights: absent, labels: absent };
+    let columns =
+        Columns { chosen, rejected: absent, margins: absent, weights: absent, labels: absent };
     Map { level, function, len: x.len(), sink: out }.call(columns);
     Ok(())
 }

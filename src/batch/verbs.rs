@@ -1,7 +1,9 @@
 //! The verbs that every batch has.
 
 use super::options::Verb;
-use crate::kernel::{BLOCK, Function, Level, MapKernel, Partial, Rows, Sink, SumKernel, TotalKernel};
+use crate::kernel::{
+    BLOCK, Function, Level, MapKernel, Partial, Rows, Sink, SumKernel, TotalKernel,
+};
 use crate::loss::PairLoss;
 use crate::reduce::Total;
 use crate::score::Score;

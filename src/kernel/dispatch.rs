@@ -8,8 +8,15 @@
 
 #![allow(unsafe_code)]
 
-use crate::math::{Fma, Software};
+use crate::math::Fma;
+// How the target that the crate is compiled for multiplies and adds. Without `std` there is no access to the instruction.
+#[cfg(all(feature = "std", any(target_feature = "fma", target_arch = "aarch64")))]
+use crate::math::Hardware as Native;
+#[cfg(not(all(feature = "std", any(target_feature = "fma", target_arch = "aarch64"))))]
+use crate::math::Software as Native;
 use core::fmt;
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+use std::is_x86_feature_detected;
 
 /// A loop over a batch, or the same for one element.
 pub(crate) trait Kernel {
@@ -46,34 +53,24 @@ pub struct Level(Set);
 enum Set {
     /// What the crate was compiled for.
     Baseline,
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
     Avx2,
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
     Avx512,
 }
 
 /// The levels of this architecture, worst first.
-#[cfg(target_arch = "x86_64")]
-const ALL: [Set; 3] = [Set::Baseline, Set::Avx2, Set::Avx512];
-#[cfg(not(target_arch = "x86_64"))]
-const ALL: [Set; 1] = [Set::Baseline];
-
-/// Whether the CPU has a feature: asked at run time with `std`, known at compile time without.
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
-macro_rules! has {
-    ($($feature:tt)*) => { $(std::is_x86_feature_detected!($feature))&&* };
-}
-#[cfg(all(target_arch = "x86_64", not(feature = "std")))]
-macro_rules! has {
-    ($($feature:tt)*) => { $(cfg!(target_feature = $feature))&&* };
-}
+const ALL: [Set; 3] = [Set::Baseline, Set::Avx2, Set::Avx512];
+#[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+const ALL: [Set; 1] = [Set::Baseline];
 
 impl Level {
     /// The best level of this machine.
     #[inline]
     #[must_use]
     pub fn best() -> Self {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", feature = "std"))]
         {
             if Set::Avx512.is_available() {
                 return Self(Set::Avx512);
@@ -102,9 +99,9 @@ impl Level {
     pub fn name(self) -> &'static str {
         match self.0 {
             Set::Baseline => "baseline",
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Set::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Set::Avx512 => "avx512",
         }
     }
@@ -115,10 +112,10 @@ impl Level {
         match self.0 {
             Set::Baseline => baseline(kernel),
             // SAFETY: `Set::is_available` has seen "avx2" and "fma"; a `Level` is made nowhere else.
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Set::Avx2 => unsafe { avx2(kernel) },
             // SAFETY: `Set::is_available` has seen all five features; a `Level` is made nowhere else.
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Set::Avx512 => unsafe { avx512(kernel) },
         }
     }
@@ -129,10 +126,16 @@ impl Set {
     fn is_available(self) -> bool {
         match self {
             Self::Baseline => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => has!("avx2" "fma"),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => has!("avx512f" "avx512dq" "avx512vl" "avx512bw" "fma"),
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("fma")
+            }
         }
     }
 }
@@ -152,19 +155,16 @@ impl fmt::Debug for Level {
 /// What the crate was compiled for; the fused multiply-add of the machine where that includes it.
 #[inline(never)]
 fn baseline<K: Kernel>(kernel: K) -> K::Output {
-    #[cfg(any(target_feature = "fma", target_arch = "aarch64"))]
-    return kernel.run::<crate::math::Hardware>();
-    #[cfg(not(any(target_feature = "fma", target_arch = "aarch64")))]
-    kernel.run::<Software>()
+    kernel.run::<Native>()
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
 #[target_feature(enable = "avx2,fma")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<crate::math::Hardware>()
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,fma")]
 fn avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<crate::math::Hardware>()

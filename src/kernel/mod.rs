@@ -13,8 +13,8 @@ mod row;
 mod sum;
 mod total;
 
-pub use dispatch::Level;
 pub(crate) use dispatch::Kernel;
+pub use dispatch::Level;
 pub(crate) use row::{Function, Gradient, Hessian, LogSigmoid, Row, Sigmoid, Softplus, Value};
 pub(crate) use sum::{BLOCK, Partial, SumKernel};
 pub(crate) use total::TotalKernel;
@@ -33,7 +33,12 @@ pub(crate) trait Column<T>: Copy {
     const PRESENT: bool = true;
 
     /// Rows `start..start + CHUNK`; past the end of the batch they hold `fill`. `None` for a column that is absent.
-    fn chunk<'s>(&'s self, start: usize, fill: T, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]>;
+    fn chunk<'s>(
+        &'s self,
+        start: usize,
+        fill: T,
+        buffer: &'s mut [T; CHUNK],
+    ) -> Option<&'s [T; CHUNK]>;
 }
 
 /// A column that is not there.
@@ -51,7 +56,12 @@ impl<T> Column<T> for Absent {
 
 impl<T: Copy> Column<T> for &[T] {
     #[inline(always)]
-    fn chunk<'s>(&'s self, start: usize, fill: T, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+    fn chunk<'s>(
+        &'s self,
+        start: usize,
+        fill: T,
+        buffer: &'s mut [T; CHUNK],
+    ) -> Option<&'s [T; CHUNK]> {
         let rest = self.get(start..).unwrap_or_default();
         if let Some(chunk) = rest.first_chunk() {
             return Some(chunk);
@@ -73,7 +83,12 @@ pub(crate) struct Gathered<'a, T> {
 
 impl<T: Copy> Column<T> for Gathered<'_, T> {
     #[inline(always)]
-    fn chunk<'s>(&'s self, start: usize, fill: T, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+    fn chunk<'s>(
+        &'s self,
+        start: usize,
+        fill: T,
+        buffer: &'s mut [T; CHUNK],
+    ) -> Option<&'s [T; CHUNK]> {
         let rest = self.index.get(start..).unwrap_or_default();
         if rest.len() < CHUNK {
             *buffer = [fill; CHUNK];
@@ -91,7 +106,12 @@ pub(crate) struct Negated<C>(pub(crate) C);
 
 impl<T: Score, C: Column<T>> Column<T> for Negated<C> {
     #[inline(always)]
-    fn chunk<'s>(&'s self, start: usize, fill: T, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+    fn chunk<'s>(
+        &'s self,
+        start: usize,
+        fill: T,
+        buffer: &'s mut [T; CHUNK],
+    ) -> Option<&'s [T; CHUNK]> {
         let mut inner = [fill; CHUNK];
         for (slot, &x) in buffer.iter_mut().zip(self.0.chunk(start, fill, &mut inner)?) {
             *slot = -x;
@@ -130,8 +150,8 @@ impl<T: Score> Buffers<T> {
     }
 }
 
-impl<T: Score, C: Column<T>, R: Column<T>, M: Column<T>, W: Column<T>, P: Column<T>>
-    Rows<T> for Columns<C, R, M, W, P>
+impl<T: Score, C: Column<T>, R: Column<T>, M: Column<T>, W: Column<T>, P: Column<T>> Rows<T>
+    for Columns<C, R, M, W, P>
 {
     const WEIGHTED: bool = W::PRESENT;
 
@@ -170,7 +190,10 @@ fn lanes<T: Score, M: Fma, const U: usize, const STEPS: usize>(
 
 impl<T: Score> ChunkOf<'_, T> {
     #[inline(always)]
-    pub(crate) fn row<M: Fma, const U: usize, const STEPS: usize>(&self, j: usize) -> Row<Lanes<M, U>> {
+    pub(crate) fn row<M: Fma, const U: usize, const STEPS: usize>(
+        &self,
+        j: usize,
+    ) -> Row<Lanes<M, U>> {
         Row {
             chosen: lanes::<T, M, U, STEPS>(self.chosen, j),
             rejected: self.rejected.map(|column| lanes::<T, M, U, STEPS>(column, j)),
@@ -329,8 +352,7 @@ impl<T: Score, F: Function> Kernel for ScalarKernel<T, F> {
             weight: None,
             label: None,
         };
-        let (value, _, doubt) =
-            evaluate::<M, 1, T::Working<M, 1>, F>(self.function, &row, None);
+        let (value, _, doubt) = evaluate::<M, 1, T::Working<M, 1>, F>(self.function, &row, None);
         if T::DOUBTS && doubt.0[0] {
             return careful(self.function, row, None);
         }

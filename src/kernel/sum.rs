@@ -79,11 +79,8 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
         let factor = (Double::splat(1.0, 0.0) / divisor).to_pair();
         let mut buffers = Buffers::new();
         let mut sums = A::new();
-        let mut out = ChunkSums {
-            gradients: [T::zero(); CHUNK],
-            first: [0.0; CHUNK],
-            second: [0.0; CHUNK],
-        };
+        let mut out =
+            ChunkSums { gradients: [T::zero(); CHUNK], first: [0.0; CHUNK], second: [0.0; CHUNK] };
         let mut start = self.start;
         while start < self.end {
             let Some(chunk) = self.rows.chunk(start, &mut buffers) else { break };
@@ -169,10 +166,8 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize>(
         }
     }
     if T::DOUBTS && any {
-        for i in 0..CHUNK {
-            if doubts[i] {
-                settle::<T, M, L, S>(loss, chunk.row::<M, 1, CHUNK>(i), factor, i, out);
-            }
+        for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| **doubt) {
+            settle::<T, M, L, S>(loss, chunk.row::<M, 1, CHUNK>(i), factor, i, out);
         }
     }
 }
@@ -256,7 +251,7 @@ impl Accumulator for Compensated {
 struct Product {
     linear: [f64; LANES],
     excess: [f64; LANES],
-    product: [f64; LANES],
+    whole: [f64; LANES],
 }
 
 impl Accumulator for Product {
@@ -264,7 +259,7 @@ impl Accumulator for Product {
 
     #[inline(always)]
     fn new() -> Self {
-        Self { linear: [0.0; LANES], excess: [0.0; LANES], product: [1.0; LANES] }
+        Self { linear: [0.0; LANES], excess: [0.0; LANES], whole: [1.0; LANES] }
     }
 
     /// (E₁, Π₁)∘(E₂, Π₂) = (E₁ + E₂·Π₁, Π₁·Π₂), in a tree of four.
@@ -276,9 +271,10 @@ impl Accumulator for Product {
             let (e01, d01) = (t1 * d0 + t0, d0 * d1);
             let (e23, d23) = (t3 * d2 + t2, d2 * d3);
             let (e, d) = (e23 * d01 + e01, d01 * d23);
-            self.excess[j] += e * self.product[j];
-            self.product[j] *= d;
-            self.linear[j] += (linear[j] + linear[LANES + j]) + (linear[2 * LANES + j] + linear[3 * LANES + j]);
+            self.excess[j] += e * self.whole[j];
+            self.whole[j] *= d;
+            self.linear[j] +=
+                (linear[j] + linear[LANES + j]) + (linear[2 * LANES + j] + linear[3 * LANES + j]);
         }
     }
 
@@ -292,7 +288,7 @@ impl Accumulator for Product {
                 total = total.plus(Partial { sum: ln_1p::<M>(self.excess[j]), lost: 0.0 });
             } else {
                 excess += self.excess[j] * product;
-                product *= self.product[j];
+                product *= self.whole[j];
             }
         }
         if len <= SHORT {

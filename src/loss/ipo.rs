@@ -39,7 +39,12 @@ impl Ipo {
     /// [`Error::InvalidParameter`] if β is not finite and > 0, or so small that 1/(2β) overflows.
     pub fn new(beta: f64) -> Result<Self, Error> {
         let target = 0.5 / beta;
-        check("beta", beta, "finite and > 0, with 1/(2·beta) finite", beta > 0.0 && beta.is_finite() && target.is_finite())?;
+        check(
+            "beta",
+            beta,
+            "finite and > 0, with 1/(2·beta) finite",
+            beta > 0.0 && beta.is_finite() && target.is_finite(),
+        )?;
         Ok(Self { target: crate::math::quotient(0.5, (beta, 0.0)) })
     }
 }

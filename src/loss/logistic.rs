@@ -37,11 +37,7 @@ impl PairLoss for Logistic {
     fn jet<W: Working>(self, z: W) -> Jet<W> {
         let y = -z;
         let t = z.exp_neg_abs();
-        Jet {
-            value: y.softplus_from(t),
-            grad: -y.sigmoid_from(t),
-            hess: W::sigmoid_slope_from(t),
-        }
+        Jet { value: y.softplus_from(t), grad: -y.sigmoid_from(t), hess: W::sigmoid_slope_from(t) }
     }
 
     /// The value is log(1 + e^−|z|) + |z|·(weight of the losing side): one evaluation, no cancellation.

@@ -64,8 +64,7 @@ impl<L: PairLoss> Tuned<L> {
     /// # Errors
     /// [`Error::InvalidParameter`] if ε is not in [0, 1].
     pub fn smoothing(self, epsilon: f64) -> Result<Self, Error> {
-        let flipped =
-            check("smoothing", epsilon, "in [0, 1]", (0.0..=1.0).contains(&epsilon))?;
+        let flipped = check("smoothing", epsilon, "in [0, 1]", (0.0..=1.0).contains(&epsilon))?;
         Ok(Self { flipped, kept: complement(flipped), ..self })
     }
 

@@ -138,8 +138,8 @@ fn ln_1p_unit<M: Fma, const U: usize>(t: Double<M, U>) -> Double<M, U> {
     let odd = horner!(fourth, ATANH[5 3 1]);
     let series = odd.mul_add(square, even);
     let high = log_high + s;
-    let low = (square * s).mul_add(series, remainder.mul_add(inverse, log_low))
-        + (s - (high - log_high));
+    let low =
+        (square * s).mul_add(series, remainder.mul_add(inverse, log_low)) + (s - (high - log_high));
     Double { high, low }
 }
 
@@ -191,8 +191,7 @@ impl<M: Fma, const U: usize> Double<M, U> {
         let d = lead + 1.0;
         let inverse = Lanes::splat(1.0) / d;
         let q = numerator.high * inverse;
-        let remainder =
-            (-q).mul_add(d, numerator.high) + (-q).mul_add(rest, numerator.low);
+        let remainder = (-q).mul_add(d, numerator.high) + (-q).mul_add(rest, numerator.low);
         Self { high: q, low: remainder * inverse }
     }
 }
@@ -324,7 +323,8 @@ impl<M: Fma, const U: usize> Working for Double<M, U> {
 
     #[inline(always)]
     fn exp(self) -> Self {
-        let shifted = self.high.mul_add(Lanes::splat(core::f64::consts::LOG2_E), Lanes::splat(SHIFTER));
+        let shifted =
+            self.high.mul_add(Lanes::splat(core::f64::consts::LOG2_E), Lanes::splat(SHIFTER));
         let k = shifted - SHIFTER;
         let high = (-k).mul_add(Lanes::splat(LN_2.0), self.high);
         let low = (-k).mul_add(Lanes::splat(LN_2.1), self.low);

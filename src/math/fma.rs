@@ -30,8 +30,7 @@ pub(crate) fn mul_add(a: f64, b: f64, c: f64) -> f64 {
     let product = a * b;
     let (a_high, a_low) = split(a);
     let (b_high, b_low) = split(b);
-    let error =
-        a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low);
+    let error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low);
     let (low_sum, low_error) = two_sum(c, error);
     let (sum, sum_error) = two_sum(product, low_sum);
     let (rest, rest_error) = two_sum(low_error, sum_error);

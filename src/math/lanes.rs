@@ -23,13 +23,14 @@ pub trait Fma: Copy + 'static {
 ///
 /// To be named only where the instruction is known to exist; elsewhere it would be a slow library call.
 #[derive(Clone, Copy, Debug)]
+#[cfg(feature = "std")]
 pub struct Hardware;
 
 /// A fused multiply-add made of ordinary operations.
 #[derive(Clone, Copy, Debug)]
 pub struct Software;
 
-#[cfg(any(feature = "std", target_feature = "fma", target_arch = "aarch64"))]
+#[cfg(feature = "std")]
 impl Fma for Hardware {
     const LOCK_STEP: bool = true;
 

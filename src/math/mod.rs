@@ -16,7 +16,7 @@ mod single;
 mod wide;
 
 pub use double::Double;
-#[cfg(any(feature = "std", target_feature = "fma", target_arch = "aarch64"))]
+#[cfg(feature = "std")]
 pub use lanes::Hardware;
 pub use lanes::{Fma, Lanes, Mask, Software};
 pub(crate) use lanes::{MOST_LANES, each_lane};
@@ -167,7 +167,11 @@ pub trait Precision<M: Fma, const U: usize>: Working {
     fn difference(chosen: Lanes<M, U>, rejected: Lanes<M, U>) -> Self;
 
     /// `chosen − rejected − margin`, to the full working precision even where they nearly cancel.
-    fn difference_with_margin(chosen: Lanes<M, U>, rejected: Lanes<M, U>, margin: Lanes<M, U>) -> Self;
+    fn difference_with_margin(
+        chosen: Lanes<M, U>,
+        rejected: Lanes<M, U>,
+        margin: Lanes<M, U>,
+    ) -> Self;
 
     /// `w·self`, and 0 where w is 0, whatever `self` is.
     fn weighted(self, w: Lanes<M, U>) -> Self;

@@ -1,8 +1,8 @@
 //! Derived parameters of losses, carried to more than one `f64`.
 
+use super::Precision;
 use super::lanes::{Lanes, Software};
 use super::wide::Wide;
-use super::Precision;
 
 /// 1 − x as a sum of two, exact for 0 ≤ x ≤ 1.
 pub(crate) fn complement(x: f64) -> (f64, f64) {

@@ -41,7 +41,10 @@ impl<M: Fma> Wide<M> {
     fn new(significand: Double<M, 1>, exponent: i64) -> Self {
         let [high] = significand.high.to_array();
         if high == 0.0 || !high.is_finite() {
-            return Self { significand: Double::new(significand.high, Lanes::splat(0.0)), exponent: 0 };
+            return Self {
+                significand: Double::new(significand.high, Lanes::splat(0.0)),
+                exponent: 0,
+            };
         }
         if high.abs() < f64::MIN_POSITIVE {
             // A subnormal score, exact after scaling.
@@ -54,10 +57,8 @@ impl<M: Fma> Wide<M> {
         let k = ((high.to_bits() >> 52) & 0x7ff) as i64 - 1023;
         // 2^−k for k = 1023 is subnormal: two factors.
         let (first, second) = (power_of_two(-(k / 2)), power_of_two(-(k - k / 2)));
-        let scaled = Double::new(
-            significand.high * first * second,
-            significand.low * first * second,
-        );
+        let scaled =
+            Double::new(significand.high * first * second, significand.low * first * second);
         Self { significand: scaled.normalized(), exponent: exponent + k }
     }
 
