@@ -31,7 +31,7 @@ pub struct Comparisons<'a, T> {
     scores: &'a [T],
     winners: &'a [u32],
     losers: &'a [u32],
-    options: Options<'a, T, Negated<&'a [T]>>,
+    options: Options<'a, T, Negated<'a, T>>,
     level: Level,
 }
 
@@ -291,7 +291,15 @@ impl<T: Score> Term<T> for Product<'_, T> {
 
 impl<T: Score, F: Term<T>> Sink<T> for Scatter<'_, T, F> {
     #[inline(always)]
-    fn store(&mut self, start: usize, results: &[T; CHUNK]) {
+    fn slot<'s>(&'s mut self, _: usize, spare: &'s mut [T; CHUNK]) -> &'s mut [T; CHUNK] {
+        spare
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, _: usize, _: &[T; CHUNK]) {}
+
+    #[inline(always)]
+    fn commit(&mut self, start: usize, results: &[T; CHUNK]) {
         let winners = self.winners.get(start..).unwrap_or_default();
         let losers = self.losers.get(start..).unwrap_or_default();
         for ((&x, &winner), &loser) in results.iter().zip(winners).zip(losers) {

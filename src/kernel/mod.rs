@@ -32,13 +32,11 @@ pub(crate) const CHUNK: usize = 32;
 pub(crate) trait Column<T>: Copy {
     const PRESENT: bool = true;
 
-    /// Rows `start..start + CHUNK`; past the end of the batch they hold `fill`. `None` for a column that is absent.
-    fn chunk<'s>(
-        &'s self,
-        start: usize,
-        fill: T,
-        buffer: &'s mut [T; CHUNK],
-    ) -> Option<&'s [T; CHUNK]>;
+    /// Fills `buffer` for the last, partial chunk, which begins at row `start`: `fill` past the end of the batch.
+    fn pad(self, start: usize, fill: T, buffer: &mut [T; CHUNK]);
+
+    /// Rows `start..start + CHUNK`, from `buffer` where that is the partial chunk. `None` for a column that is absent.
+    fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]>;
 }
 
 /// A column that is not there.
@@ -49,28 +47,27 @@ impl<T> Column<T> for Absent {
     const PRESENT: bool = false;
 
     #[inline(always)]
-    fn chunk<'s>(&'s self, _: usize, _: T, _: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+    fn pad(self, _: usize, _: T, _: &mut [T; CHUNK]) {}
+
+    #[inline(always)]
+    fn chunk<'s>(&'s self, _: usize, _: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
         None
     }
 }
 
 impl<T: Copy> Column<T> for &[T] {
-    #[inline(always)]
-    fn chunk<'s>(
-        &'s self,
-        start: usize,
-        fill: T,
-        buffer: &'s mut [T; CHUNK],
-    ) -> Option<&'s [T; CHUNK]> {
-        let rest = self.get(start..).unwrap_or_default();
-        if let Some(chunk) = rest.first_chunk() {
-            return Some(chunk);
-        }
+    /// Out of line: once a call, and compiled once.
+    #[inline(never)]
+    fn pad(self, start: usize, fill: T, buffer: &mut [T; CHUNK]) {
         *buffer = [fill; CHUNK];
-        for (slot, &x) in buffer.iter_mut().zip(rest) {
+        for (slot, &x) in buffer.iter_mut().zip(self.get(start..).unwrap_or_default()) {
             *slot = x;
         }
-        Some(buffer)
+    }
+
+    #[inline(always)]
+    fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+        Some(self.get(start..).and_then(<[T]>::first_chunk).unwrap_or(buffer))
     }
 }
 
@@ -81,20 +78,17 @@ pub(crate) struct Gathered<'a, T> {
     pub(crate) index: &'a [u32],
 }
 
-impl<T: Copy> Column<T> for Gathered<'_, T> {
+impl<T: Score> Column<T> for Gathered<'_, T> {
     #[inline(always)]
-    fn chunk<'s>(
-        &'s self,
-        start: usize,
-        fill: T,
-        buffer: &'s mut [T; CHUNK],
-    ) -> Option<&'s [T; CHUNK]> {
-        let rest = self.index.get(start..).unwrap_or_default();
-        if rest.len() < CHUNK {
-            *buffer = [fill; CHUNK];
-        }
-        for (slot, &i) in buffer.iter_mut().zip(rest) {
-            *slot = self.scores.get(i as usize).copied().unwrap_or(fill);
+    fn pad(self, _: usize, fill: T, buffer: &mut [T; CHUNK]) {
+        *buffer = [fill; CHUNK];
+    }
+
+    /// Past the end of the batch the buffer holds what it held, which is some score.
+    #[inline(always)]
+    fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+        for (slot, &i) in buffer.iter_mut().zip(self.index.get(start..).unwrap_or_default()) {
+            *slot = self.scores.get(i as usize).copied().unwrap_or_else(T::zero);
         }
         Some(buffer)
     }
@@ -102,18 +96,17 @@ impl<T: Copy> Column<T> for Gathered<'_, T> {
 
 /// A column with its sign changed: offsets are added where margins are subtracted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Negated<C>(pub(crate) C);
+pub(crate) struct Negated<'a, T>(pub(crate) &'a [T]);
 
-impl<T: Score, C: Column<T>> Column<T> for Negated<C> {
+impl<T: Score> Column<T> for Negated<'_, T> {
     #[inline(always)]
-    fn chunk<'s>(
-        &'s self,
-        start: usize,
-        fill: T,
-        buffer: &'s mut [T; CHUNK],
-    ) -> Option<&'s [T; CHUNK]> {
-        let mut inner = [fill; CHUNK];
-        for (slot, &x) in buffer.iter_mut().zip(self.0.chunk(start, fill, &mut inner)?) {
+    fn pad(self, _: usize, fill: T, buffer: &mut [T; CHUNK]) {
+        *buffer = [fill; CHUNK];
+    }
+
+    #[inline(always)]
+    fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+        for (slot, &x) in buffer.iter_mut().zip(self.0.get(start..).unwrap_or_default()) {
             *slot = -x;
         }
         Some(buffer)
@@ -140,14 +133,19 @@ pub(crate) struct ChunkOf<'c, T> {
     labels: Option<&'c [T; CHUNK]>,
 }
 
-/// Where chunks are padded or gathered.
+/// Where chunks are padded or gathered, one buffer a column.
 pub(crate) struct Buffers<T>([[T; CHUNK]; 5]);
 
-impl<T: Score> Buffers<T> {
-    #[inline(always)]
-    pub(crate) fn new() -> Self {
-        Self([[T::zero(); CHUNK]; 5])
-    }
+/// A batch, row by row, whatever its columns.
+pub(crate) trait Rows<T: Score>: Copy {
+    /// Whether rows have weights.
+    const WEIGHTED: bool;
+
+    /// The buffers for a pass over the rows up to `end`.
+    fn buffers(self, end: usize) -> Buffers<T>;
+
+    /// Rows `start..start + CHUNK`.
+    fn chunk<'s>(&'s self, start: usize, buffers: &'s mut Buffers<T>) -> Option<ChunkOf<'s, T>>;
 }
 
 impl<T: Score, C: Column<T>, R: Column<T>, M: Column<T>, W: Column<T>, P: Column<T>> Rows<T>
@@ -156,25 +154,31 @@ impl<T: Score, C: Column<T>, R: Column<T>, M: Column<T>, W: Column<T>, P: Column
     const WEIGHTED: bool = W::PRESENT;
 
     #[inline(always)]
+    fn buffers(self, end: usize) -> Buffers<T> {
+        let mut buffers = [[T::zero(); CHUNK]; 5];
+        let [a, b, c, d, e] = &mut buffers;
+        let start = end - end % CHUNK;
+        if start != end {
+            self.chosen.pad(start, T::zero(), a);
+            self.rejected.pad(start, T::zero(), b);
+            self.margins.pad(start, T::zero(), c);
+            self.weights.pad(start, T::one(), d);
+            self.labels.pad(start, T::one(), e);
+        }
+        Buffers(buffers)
+    }
+
+    #[inline(always)]
     fn chunk<'s>(&'s self, start: usize, buffers: &'s mut Buffers<T>) -> Option<ChunkOf<'s, T>> {
         let Buffers([a, b, c, d, e]) = buffers;
         Some(ChunkOf {
-            chosen: self.chosen.chunk(start, T::zero(), a)?,
-            rejected: self.rejected.chunk(start, T::zero(), b),
-            margins: self.margins.chunk(start, T::zero(), c),
-            weights: self.weights.chunk(start, T::one(), d),
-            labels: self.labels.chunk(start, T::one(), e),
+            chosen: self.chosen.chunk(start, a)?,
+            rejected: self.rejected.chunk(start, b),
+            margins: self.margins.chunk(start, c),
+            weights: self.weights.chunk(start, d),
+            labels: self.labels.chunk(start, e),
         })
     }
-}
-
-/// A batch, row by row, whatever its columns.
-pub(crate) trait Rows<T: Score>: Copy {
-    /// Whether rows have weights.
-    const WEIGHTED: bool;
-
-    /// Rows `start..start + CHUNK`.
-    fn chunk<'s>(&'s self, start: usize, buffers: &'s mut Buffers<T>) -> Option<ChunkOf<'s, T>>;
 }
 
 /// The rows u·STEPS + j of a column.
@@ -204,32 +208,45 @@ impl<T: Score> ChunkOf<'_, T> {
     }
 }
 
-/// What becomes of the results of a pass over the rows.
+/// What becomes of the results of a pass over the rows. For each chunk: ask for a slot, fill it, commit it.
 pub(crate) trait Sink<T> {
     /// Whether the results are wanted at all.
     const WANTED: bool = true;
 
-    /// Takes the results of rows `start..start + CHUNK`; past the end of the batch they are to be ignored.
-    fn store(&mut self, start: usize, results: &[T; CHUNK]);
+    /// Where the results of rows `start..start + CHUNK` are to be written: their final place, or `spare`.
+    fn slot<'s>(&'s mut self, start: usize, spare: &'s mut [T; CHUNK]) -> &'s mut [T; CHUNK];
+
+    /// The slot has been filled.
+    fn commit(&mut self, start: usize, spare: &[T; CHUNK]);
+
+    /// The pass is over; `spare` holds the results of the partial chunk from row `start` on, if there is one.
+    fn finish(&mut self, start: usize, spare: &[T; CHUNK]);
 }
 
 /// Results that nobody wants.
 impl<T> Sink<T> for () {
     const WANTED: bool = false;
     #[inline(always)]
-    fn store(&mut self, _: usize, _: &[T; CHUNK]) {}
+    fn slot<'s>(&'s mut self, _: usize, spare: &'s mut [T; CHUNK]) -> &'s mut [T; CHUNK] {
+        spare
+    }
+    #[inline(always)]
+    fn commit(&mut self, _: usize, _: &[T; CHUNK]) {}
+    #[inline(always)]
+    fn finish(&mut self, _: usize, _: &[T; CHUNK]) {}
 }
 
 /// Results stored in order.
-impl<T: Score> Sink<T> for &mut [T] {
+impl<T: Copy> Sink<T> for &mut [T] {
     #[inline(always)]
-    fn store(&mut self, start: usize, results: &[T; CHUNK]) {
-        let rest = self.get_mut(start..).unwrap_or_default();
-        if let Some(chunk) = rest.first_chunk_mut() {
-            *chunk = *results;
-            return;
-        }
-        for (slot, &x) in rest.iter_mut().zip(results) {
+    fn slot<'s>(&'s mut self, start: usize, spare: &'s mut [T; CHUNK]) -> &'s mut [T; CHUNK] {
+        self.get_mut(start..).and_then(<[T]>::first_chunk_mut).unwrap_or(spare)
+    }
+    #[inline(always)]
+    fn commit(&mut self, _: usize, _: &[T; CHUNK]) {}
+    #[inline(never)]
+    fn finish(&mut self, start: usize, spare: &[T; CHUNK]) {
+        for (slot, &x) in self.get_mut(start..).unwrap_or_default().iter_mut().zip(spare) {
             *slot = x;
         }
     }
@@ -238,15 +255,30 @@ impl<T: Score> Sink<T> for &mut [T] {
 /// Gradients with respect to the chosen and, negated, to the rejected scores.
 impl<T: Score> Sink<T> for (&mut [T], &mut [T]) {
     #[inline(always)]
-    fn store(&mut self, start: usize, results: &[T; CHUNK]) {
-        self.0.store(start, results);
-        let mut negated = [T::zero(); CHUNK];
-        for (slot, &x) in negated.iter_mut().zip(results) {
-            // The canonical NaN has no sign.
-            *slot = if x.is_nan() { x } else { -x };
-        }
-        self.1.store(start, &negated);
+    fn slot<'s>(&'s mut self, start: usize, spare: &'s mut [T; CHUNK]) -> &'s mut [T; CHUNK] {
+        self.0.slot(start, spare)
     }
+    #[inline(always)]
+    fn commit(&mut self, start: usize, _: &[T; CHUNK]) {
+        let chosen = self.0.get(start..).and_then(<[T]>::first_chunk::<CHUNK>);
+        let rejected = self.1.get_mut(start..).and_then(<[T]>::first_chunk_mut::<CHUNK>);
+        if let (Some(chosen), Some(rejected)) = (chosen, rejected) {
+            for i in 0..CHUNK {
+                rejected[i] = negated(chosen[i]);
+            }
+        }
+    }
+    #[inline(never)]
+    fn finish(&mut self, start: usize, spare: &[T; CHUNK]) {
+        self.0.finish(start, spare);
+        self.1.finish(start, &spare.map(negated));
+    }
+}
+
+/// −x; the canonical NaN has no sign.
+#[inline(always)]
+fn negated<T: Score>(x: T) -> T {
+    if x.is_nan() { x } else { -x }
 }
 
 /// A function of every row.
@@ -263,14 +295,17 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<T, F, R
 
     #[inline(always)]
     fn run<M: Fma>(mut self) {
-        let mut buffers = Buffers::new();
-        let mut results = [T::zero(); CHUNK];
+        let mut buffers = self.rows.buffers(self.len);
+        let mut spare = [T::zero(); CHUNK];
         let mut start = 0;
         while start < self.len {
             let Some(chunk) = self.rows.chunk(start, &mut buffers) else { return };
-            map::<T, M, F>(self.function, &chunk, &mut results);
-            self.sink.store(start, &results);
+            map::<T, M, F>(self.function, &chunk, self.sink.slot(start, &mut spare));
+            self.sink.commit(start, &spare);
             start += CHUNK;
+        }
+        if !self.len.is_multiple_of(CHUNK) {
+            self.sink.finish(self.len - self.len % CHUNK, &spare);
         }
     }
 }

@@ -7,7 +7,7 @@
 //! (c) Otherwise the values are added with their rounding errors (compensated).
 
 use super::row::{Gradient, Value, evaluate};
-use super::{Buffers, CHUNK, ChunkOf, Kernel, Rows, Sink, careful};
+use super::{CHUNK, ChunkOf, Kernel, Rows, Sink, careful};
 use crate::loss::PairLoss;
 use crate::math::{Double, Fma, Lanes, Precision, Working, each_lane, ln_1p};
 use crate::score::Score;
@@ -77,40 +77,50 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
     fn accumulate<M: Fma, A: Accumulator>(self) -> Partial {
         let divisor = Double::<M, 1>::splat(self.divisor.0, self.divisor.1);
         let factor = (Double::splat(1.0, 0.0) / divisor).to_pair();
-        let mut buffers = Buffers::new();
+        let mut buffers = self.rows.buffers(self.end);
         let mut sums = A::new();
-        let mut out =
-            ChunkSums { gradients: [T::zero(); CHUNK], first: [0.0; CHUNK], second: [0.0; CHUNK] };
+        let mut terms = Terms { first: [0.0; CHUNK], second: [0.0; CHUNK] };
+        let mut spare = [T::zero(); CHUNK];
         let mut start = self.start;
         while start < self.end {
             let Some(chunk) = self.rows.chunk(start, &mut buffers) else { break };
+            let slot = self.sink.slot(start, &mut spare);
             if !M::LOCK_STEP {
-                sum_chunk::<T, M, L, A, S, 1, CHUNK>(self.loss, &chunk, factor, &mut out);
+                sum_chunk::<T, M, L, A, S, 1, CHUNK>(self.loss, &chunk, factor, slot, &mut terms);
             } else if T::DOUBTS {
-                sum_chunk::<T, M, L, A, S, 2, 16>(self.loss, &chunk, factor, &mut out);
+                sum_chunk::<T, M, L, A, S, 2, 16>(self.loss, &chunk, factor, slot, &mut terms);
             } else {
-                sum_chunk::<T, M, L, A, S, 4, 8>(self.loss, &chunk, factor, &mut out);
+                sum_chunk::<T, M, L, A, S, 4, 8>(self.loss, &chunk, factor, slot, &mut terms);
             }
-            if S::WANTED {
-                self.sink.store(start, &out.gradients);
+            self.sink.commit(start, &spare);
+            if self.end - start < CHUNK {
+                terms.clear_from(self.end - start);
             }
-            // Rows past the end add nothing.
-            for i in self.end - start..CHUNK {
-                out.first[i] = 0.0;
-                out.second[i] = 0.0;
-            }
-            sums.add(&out.first, &out.second);
+            sums.add(&terms.first, &terms.second);
             start += CHUNK;
+        }
+        if S::WANTED && !self.end.is_multiple_of(CHUNK) {
+            self.sink.finish(self.end - self.end % CHUNK, &spare);
         }
         sums.finish::<M>(self.end - self.start)
     }
 }
 
-/// What a chunk leaves behind: gradients, and two numbers a row for the accumulator.
-struct ChunkSums<T> {
-    gradients: [T; CHUNK],
+/// What a chunk leaves behind for the accumulator: two numbers a row.
+struct Terms {
     first: [f64; CHUNK],
     second: [f64; CHUNK],
+}
+
+impl Terms {
+    /// Rows past the end of the batch add nothing.
+    #[cold]
+    #[inline(never)]
+    fn clear_from(&mut self, len: usize) {
+        for slot in self.first.iter_mut().skip(len).chain(self.second.iter_mut().skip(len)) {
+            *slot = 0.0;
+        }
+    }
 }
 
 #[inline(always)]
@@ -118,7 +128,8 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize>(
     loss: L,
     chunk: &ChunkOf<'_, T>,
     factor: (f64, f64),
-    out: &mut ChunkSums<T>,
+    gradients: &mut [T; CHUNK],
+    out: &mut Terms,
 ) where
     T: Score,
     M: Fma,
@@ -136,7 +147,7 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize>(
             let grad = grad * <T::Working<M, U>>::constant_pair(factor.0, factor.1);
             if S::WANTED {
                 let grad = grad.round(z).0.to_array();
-                each_lane! { u of U: out.gradients[u * STEPS + j] = T::narrow(grad[u]); }
+                each_lane! { u of U: gradients[u * STEPS + j] = T::narrow(grad[u]); }
             }
             (linear.leading().to_array(), t.leading().to_array())
         } else {
@@ -148,7 +159,7 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize>(
                     evaluate::<M, U, T::Working<M, U>, _>(Gradient(loss), &row, Some(factor));
                 let grad = grad.to_array();
                 each_lane! { u of U:
-                    out.gradients[u * STEPS + j] = T::narrow(grad[u]);
+                    gradients[u * STEPS + j] = T::narrow(grad[u]);
                     doubt[u] |= grad_doubt.0[u];
                 }
             }
@@ -167,7 +178,7 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize>(
     }
     if T::DOUBTS && any {
         for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| **doubt) {
-            settle::<T, M, L, S>(loss, chunk.row::<M, 1, CHUNK>(i), factor, i, out);
+            settle::<T, M, L, S>(loss, chunk.row::<M, 1, CHUNK>(i), factor, i, gradients, out);
         }
     }
 }
@@ -180,7 +191,8 @@ fn settle<T: Score, M: Fma, L: PairLoss, S: Sink<T>>(
     row: super::Row<Lanes<M, 1>>,
     factor: (f64, f64),
     i: usize,
-    out: &mut ChunkSums<T>,
+    gradients: &mut [T; CHUNK],
+    out: &mut Terms,
 ) {
     let (_, _, value_doubt) = evaluate::<M, 1, T::Working<M, 1>, _>(Value(loss), &row, None);
     if value_doubt.0[0] {
@@ -191,7 +203,7 @@ fn settle<T: Score, M: Fma, L: PairLoss, S: Sink<T>>(
         let (_, _, doubt) =
             evaluate::<M, 1, T::Working<M, 1>, _>(Gradient(loss), &row, Some(factor));
         if doubt.0[0] {
-            out.gradients[i] = careful(Gradient(loss), row, Some(factor));
+            gradients[i] = careful(Gradient(loss), row, Some(factor));
         }
     }
 }

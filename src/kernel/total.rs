@@ -1,7 +1,7 @@
 //! The exact total of the losses.
 
 use super::row::Value;
-use super::{Buffers, CHUNK, Kernel, Rows, map};
+use super::{CHUNK, Kernel, Rows, map};
 use crate::loss::PairLoss;
 use crate::math::Fma;
 use crate::reduce::{Accumulator, Total};
@@ -21,7 +21,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>> Kernel for TotalKernel<'_, T, L, R> {
     #[inline(always)]
     fn run<M: Fma>(self) -> Total {
         let mut accumulator = Accumulator::default();
-        let mut buffers = Buffers::new();
+        let mut buffers = self.rows.buffers(self.len);
         let mut results = [T::zero(); CHUNK];
         let mut start = 0;
         while start < self.len {

@@ -69,8 +69,10 @@ fn wrong_side<W: Working>(z: W, p: W, q: W) -> W {
     times(z.abs(), W::select(positive, q, p))
 }
 
-/// q·σ(z) − p·σ(−z).
+/// q·σ(z) − p·σ(−z), with one division.
 #[inline(always)]
 fn mixed_grad<W: Working>(z: W, t: W, p: W, q: W) -> W {
-    z.sigmoid_from(t) * q - (-z).sigmoid_from(t) * p
+    let zero = W::constant(0.0);
+    let numerator = W::select(z.lt(zero), times(t, q) - p, q - times(t, p));
+    numerator.over_one_plus(t)
 }

@@ -182,18 +182,6 @@ impl<M: Fma, const U: usize> Double<M, U> {
         let (high, error) = self.high.two_product(b);
         Self::from_sum(high.fast_two_sum(self.low.mul_add(b, error)))
     }
-
-    /// `numerator/(1 + t)` for 0 ≤ t ≤ 1, the quotient corrected by its remainder.
-    #[inline(always)]
-    fn over_one_plus(numerator: Self, t: Self) -> Self {
-        let lead = (t.high + 2.0) - 2.0;
-        let rest = (t.high - lead) + t.low;
-        let d = lead + 1.0;
-        let inverse = Lanes::splat(1.0) / d;
-        let q = numerator.high * inverse;
-        let remainder = (-q).mul_add(d, numerator.high) + (-q).mul_add(rest, numerator.low);
-        Self { high: q, low: remainder * inverse }
-    }
 }
 
 impl<M: Fma> Double<M, 1> {
@@ -363,17 +351,29 @@ impl<M: Fma, const U: usize> Working for Double<M, U> {
         Self::select(negative, Self::splat(0.0, 0.0), self)
     }
 
+    /// As for the others; the sign of a `Double` is that of its high part.
     #[inline(always)]
     fn sigmoid_from(self, t: Self) -> Self {
         let t = self.drop_tail(t);
         let positive = self.high.gt(Lanes::splat(0.0));
-        Self::over_one_plus(Self::select(positive, Self::splat(1.0, 0.0), t), t)
+        Self::select(positive, Self::splat(1.0, 0.0), t).over_one_plus(t)
+    }
+
+    /// The quotient is corrected by its remainder.
+    #[inline(always)]
+    fn over_one_plus(self, t: Self) -> Self {
+        let lead = (t.high + 2.0) - 2.0;
+        let rest = (t.high - lead) + t.low;
+        let d = lead + 1.0;
+        let inverse = Lanes::splat(1.0) / d;
+        let q = self.high * inverse;
+        let remainder = (-q).mul_add(d, self.high) + (-q).mul_add(rest, self.low);
+        Self { high: q, low: remainder * inverse }
     }
 
     #[inline(always)]
     fn sigmoid_slope_from(t: Self) -> Self {
-        let small = Self::over_one_plus(t, t);
-        Self::over_one_plus(small, t)
+        t.over_one_plus(t).over_one_plus(t)
     }
 
     #[inline(always)]

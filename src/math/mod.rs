@@ -109,7 +109,16 @@ pub trait Working:
     }
 
     /// σ(x) = 1/(1 + e⁻ˣ) for x = `self`, given t = e^−|x|.
-    fn sigmoid_from(self, t: Self) -> Self;
+    #[inline(always)]
+    fn sigmoid_from(self, t: Self) -> Self {
+        let t = self.drop_tail(t);
+        let one = Self::constant(1.0);
+        Self::select(Self::constant(0.0).lt(self), one, t).over_one_plus(t)
+    }
+
+    /// `self`/(1 + t) for 0 ≤ t ≤ 1.
+    #[doc(hidden)]
+    fn over_one_plus(self, t: Self) -> Self;
 
     /// σ(x)·σ(−x), the derivative of σ, given t = e^−|x|.
     fn sigmoid_slope_from(t: Self) -> Self;

@@ -129,8 +129,8 @@ impl<M: Fma, const U: usize> Working for Lanes<M, U> {
     }
 
     #[inline(always)]
-    fn sigmoid_from(self, t: Self) -> Self {
-        Self::select(self.gt(Self::splat(0.0)), Self::splat(1.0), t) / (t + 1.0)
+    fn over_one_plus(self, t: Self) -> Self {
+        self / (t + 1.0)
     }
 
     #[inline(always)]

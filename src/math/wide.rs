@@ -90,11 +90,6 @@ impl<M: Fma> Wide<M> {
         self.high().is_finite()
     }
 
-    /// 1/(1 + t) or t/(1 + t), `self` being the numerator.
-    fn over_one_plus(self, t: Self) -> Self {
-        self / (t + 1.0)
-    }
-
     /// The significand as an `f64` sum with the exponent applied, for exponents well inside the range.
     fn to_double(self) -> Double<M, 1> {
         let power = Lanes::splat(power_of_two(self.exponent));
@@ -288,9 +283,8 @@ impl<M: Fma> Working for Wide<M> {
         self + other
     }
 
-    fn sigmoid_from(self, t: Self) -> Self {
-        let numerator = if self.high() > 0.0 { Self::from_f64(1.0) } else { t };
-        numerator.over_one_plus(t)
+    fn over_one_plus(self, t: Self) -> Self {
+        self / (t + 1.0)
     }
 
     fn sigmoid_slope_from(t: Self) -> Self {
