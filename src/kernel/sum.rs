@@ -1,7 +1,8 @@
 //! The fused pass: the sum of the losses, and what becomes of the gradients, block by block.
 //!
-//! (a) The order of every addition follows from the positions of the rows, so the bits depend on nothing else. Rows are
-//!     summed in [`LANES`] interleaved chains, a [`BLOCK`] of them at a time; blocks in a binary tree by position.
+//! (a) The order of every addition follows from the positions of the rows, so the bits depend on nothing else. A chunk has
+//!     as many interleaved chains as steps, and step j of the lock-step loop adds its rows to chain j, in registers. Rows
+//!     are summed a [`BLOCK`] of them at a time, blocks in a binary tree by position.
 //! (b) Where a loss is a + log(1 + t), the logarithms of a block are taken together, Σ log(1 + tᵢ) = log Π(1 + tᵢ), with
 //!     Π − 1 carried instead of Π so that tiny terms keep their relative precision.
 //! (c) Otherwise the values are added with their rounding errors (compensated).
@@ -16,10 +17,7 @@ use core::marker::PhantomData;
 /// Rows whose losses are summed in one go. A product of 512 factors of at most 2 in each chain stays finite.
 pub(crate) const BLOCK: usize = 4096;
 
-/// Interleaved chains of a sum.
-const LANES: usize = 8;
-
-/// Blocks up to this size end in one logarithm instead of eight: 2⁵¹² factors at most.
+/// Blocks up to this size end in one logarithm instead of one a chain: a product of at most 2⁵¹².
 const SHORT: usize = 512;
 
 /// A sum and the part of it that its rounding lost. Infinite and NaN sums carry no part.
@@ -64,39 +62,46 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> Kernel for SumKernel<'_, T, 
 
     #[inline(always)]
     fn run<M: Fma>(self) -> Partial {
-        if L::HAS_LOG_TERMS && !T::DOUBTS && !R::WEIGHTED {
-            self.accumulate::<M, Product>()
+        if T::DOUBTS {
+            self.accumulate::<M, Compensated<16>, 2, 16>()
+        } else if L::HAS_LOG_TERMS && !R::WEIGHTED {
+            self.accumulate::<M, Product<8>, 4, 8>()
         } else {
-            self.accumulate::<M, Compensated>()
+            self.accumulate::<M, Compensated<8>, 4, 8>()
         }
     }
 }
 
 impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
     #[inline(always)]
-    fn accumulate<M: Fma, A: Accumulator>(self) -> Partial {
+    fn accumulate<M: Fma, A: Accumulator<U>, const U: usize, const STEPS: usize>(self) -> Partial {
         let divisor = Double::<M, 1>::splat(self.divisor.0, self.divisor.1);
         let factor = (Double::splat(1.0, 0.0) / divisor).to_pair();
         let mut buffers = self.rows.buffers(self.end);
         let mut sums = A::new();
-        let mut terms = Terms { first: [0.0; CHUNK], second: [0.0; CHUNK] };
+        let mut terms = Terms { first: [0.0; CHUNK], second: [0.0; CHUNK], amended: false };
         let mut spare = [T::zero(); CHUNK];
         let mut start = self.start;
         while start < self.end {
             let Some(chunk) = self.rows.chunk(start, &mut buffers) else { break };
             let slot = self.sink.slot(start, &mut spare);
-            if !M::LOCK_STEP {
-                sum_chunk::<T, M, L, A, S, 1, CHUNK>(self.loss, &chunk, factor, slot, &mut terms);
-            } else if T::DOUBTS {
-                sum_chunk::<T, M, L, A, S, 2, 16>(self.loss, &chunk, factor, slot, &mut terms);
+            let len = self.end - start;
+            // A copy only where the sums may have to be taken again from here.
+            let before = if T::DOUBTS || !M::LOCK_STEP || len < CHUNK { sums } else { A::new() };
+            if M::LOCK_STEP {
+                let sums = Some(&mut sums);
+                sum_chunk::<T, M, L, A, S, U, STEPS, U>(
+                    self.loss, &chunk, factor, slot, &mut terms, sums,
+                );
             } else {
-                sum_chunk::<T, M, L, A, S, 4, 8>(self.loss, &chunk, factor, slot, &mut terms);
+                sum_chunk::<T, M, L, A, S, 1, CHUNK, U>(
+                    self.loss, &chunk, factor, slot, &mut terms, None,
+                );
             }
             self.sink.commit(start, &spare);
-            if self.end - start < CHUNK {
-                terms.clear_from(self.end - start);
+            if !M::LOCK_STEP || terms.amended || len < CHUNK {
+                sums = terms.add_to::<A, U, STEPS>(before, len);
             }
-            sums.add(&terms.first, &terms.second);
             start += CHUNK;
         }
         if S::WANTED && !self.end.is_multiple_of(CHUNK) {
@@ -106,35 +111,53 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
     }
 }
 
-/// What a chunk leaves behind for the accumulator: two numbers a row.
+/// What a chunk gives the accumulator: two numbers a row.
 struct Terms {
     first: [f64; CHUNK],
     second: [f64; CHUNK],
+    /// Whether some have been computed again since the accumulator took them.
+    amended: bool,
 }
 
 impl Terms {
-    /// Rows past the end of the batch add nothing.
+    /// The sums after the chunk, `before` being those ahead of it. Rows past the end of the batch add nothing.
     #[cold]
     #[inline(never)]
-    fn clear_from(&mut self, len: usize) {
+    fn add_to<A: Accumulator<U>, const U: usize, const STEPS: usize>(
+        &mut self,
+        before: A,
+        len: usize,
+    ) -> A {
         for slot in self.first.iter_mut().skip(len).chain(self.second.iter_mut().skip(len)) {
             *slot = 0.0;
         }
+        let mut sums = before;
+        for j in 0..STEPS {
+            let (mut first, mut second) = ([0.0; U], [0.0; U]);
+            for u in 0..U {
+                first[u] = self.first[u * STEPS + j];
+                second[u] = self.second[u * STEPS + j];
+            }
+            sums.add(j, first, second);
+        }
+        self.amended = false;
+        sums
     }
 }
 
 #[inline(always)]
-fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize>(
+fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize, const V: usize>(
     loss: L,
     chunk: &ChunkOf<'_, T>,
     factor: (f64, f64),
     gradients: &mut [T; CHUNK],
     out: &mut Terms,
+    mut sums: Option<&mut A>,
 ) where
     T: Score,
     M: Fma,
     L: PairLoss,
-    A: Accumulator,
+    A: Accumulator<V>,
     S: Sink<T>,
 {
     let mut doubts = [false; CHUNK];
@@ -175,8 +198,17 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize>(
             out.first[u * STEPS + j] = first[u];
             out.second[u * STEPS + j] = second[u];
         }
+        if let Some(sums) = &mut sums {
+            let (mut firsts, mut seconds) = ([0.0; V], [0.0; V]);
+            each_lane! { v of V:
+                firsts[v] = first[v];
+                seconds[v] = second[v];
+            }
+            sums.add(j, firsts, seconds);
+        }
     }
     if T::DOUBTS && any {
+        out.amended = true;
         for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| **doubt) {
             settle::<T, M, L, S>(loss, chunk.row::<M, 1, CHUNK>(i), factor, i, gradients, out);
         }
@@ -208,43 +240,43 @@ fn settle<T: Score, M: Fma, L: PairLoss, S: Sink<T>>(
     }
 }
 
-/// A running sum over chunks.
-trait Accumulator {
+/// Running sums in interleaved chains, each of which takes `U` rows at a time.
+trait Accumulator<const U: usize>: Copy {
     /// Whether it takes (a, t) of a + log(1 + t); else a value and what its rounding lost.
     const LOG_TERMS: bool;
 
     fn new() -> Self;
-    fn add(&mut self, first: &[f64; CHUNK], second: &[f64; CHUNK]);
+    fn add(&mut self, chain: usize, first: [f64; U], second: [f64; U]);
     fn finish<M: Fma>(self, len: usize) -> Partial;
 }
 
 /// Σ (value + lost), with the errors of the additions.
-struct Compensated {
-    sum: [f64; LANES],
-    lost: [f64; LANES],
+#[derive(Clone, Copy)]
+struct Compensated<const CHAINS: usize> {
+    sum: [f64; CHAINS],
+    lost: [f64; CHAINS],
 }
 
-impl Accumulator for Compensated {
+impl<const U: usize, const CHAINS: usize> Accumulator<U> for Compensated<CHAINS> {
     const LOG_TERMS: bool = false;
 
     #[inline(always)]
     fn new() -> Self {
-        Self { sum: [0.0; LANES], lost: [0.0; LANES] }
+        Self { sum: [0.0; CHAINS], lost: [0.0; CHAINS] }
     }
 
     #[inline(always)]
-    fn add(&mut self, values: &[f64; CHUNK], lost: &[f64; CHUNK]) {
-        for j in 0..LANES {
-            let (mut sum, mut errors) = (self.sum[j], self.lost[j]);
-            for i in 0..CHUNK / LANES {
-                let x = values[i * LANES + j];
-                let next = sum + x;
-                let x_part = next - sum;
-                errors += ((sum - (next - x_part)) + (x - x_part)) + lost[i * LANES + j];
-                sum = next;
-            }
-            (self.sum[j], self.lost[j]) = (sum, errors);
+    fn add(&mut self, chain: usize, values: [f64; U], lost: [f64; U]) {
+        let (mut sum, mut errors) = (self.sum[chain], self.lost[chain]);
+        each_lane! { u of U:
+            let x = values[u];
+            let next = sum + x;
+            let x_part = next - sum;
+            errors += ((sum - (next - x_part)) + (x - x_part)) + lost[u];
+            sum = next;
         }
+        self.sum[chain] = sum;
+        self.lost[chain] = errors;
     }
 
     #[inline(always)]
@@ -260,52 +292,47 @@ impl Accumulator for Compensated {
 }
 
 /// Σ a + log Π (1 + t), as Σ a, E = Π − 1 and Π.
-struct Product {
-    linear: [f64; LANES],
-    excess: [f64; LANES],
-    whole: [f64; LANES],
+#[derive(Clone, Copy)]
+struct Product<const CHAINS: usize> {
+    linear: [f64; CHAINS],
+    excess: [f64; CHAINS],
+    whole: [f64; CHAINS],
 }
 
-impl Accumulator for Product {
+impl<const CHAINS: usize> Accumulator<4> for Product<CHAINS> {
     const LOG_TERMS: bool = true;
 
     #[inline(always)]
     fn new() -> Self {
-        Self { linear: [0.0; LANES], excess: [0.0; LANES], whole: [1.0; LANES] }
+        Self { linear: [0.0; CHAINS], excess: [0.0; CHAINS], whole: [1.0; CHAINS] }
     }
 
     /// (E₁, Π₁)∘(E₂, Π₂) = (E₁ + E₂·Π₁, Π₁·Π₂), in a tree of four.
     #[inline(always)]
-    fn add(&mut self, linear: &[f64; CHUNK], t: &[f64; CHUNK]) {
-        for j in 0..LANES {
-            let (t0, t1, t2, t3) = (t[j], t[LANES + j], t[2 * LANES + j], t[3 * LANES + j]);
-            let (d0, d1, d2, d3) = (1.0 + t0, 1.0 + t1, 1.0 + t2, 1.0 + t3);
-            let (e01, d01) = (t1 * d0 + t0, d0 * d1);
-            let (e23, d23) = (t3 * d2 + t2, d2 * d3);
-            let (e, d) = (e23 * d01 + e01, d01 * d23);
-            self.excess[j] += e * self.whole[j];
-            self.whole[j] *= d;
-            self.linear[j] +=
-                (linear[j] + linear[LANES + j]) + (linear[2 * LANES + j] + linear[3 * LANES + j]);
-        }
+    fn add(&mut self, chain: usize, linear: [f64; 4], t: [f64; 4]) {
+        let d = [1.0 + t[0], 1.0 + t[1], 1.0 + t[2], 1.0 + t[3]];
+        let (e01, d01) = (t[1] * d[0] + t[0], d[0] * d[1]);
+        let (e23, d23) = (t[3] * d[2] + t[2], d[2] * d[3]);
+        let (excess, whole) = (self.excess[chain], self.whole[chain]);
+        self.excess[chain] = (e23 * d01 + e01) * whole + excess;
+        self.whole[chain] = (d01 * d23) * whole;
+        self.linear[chain] += (linear[0] + linear[1]) + (linear[2] + linear[3]);
     }
 
     #[inline(always)]
     fn finish<M: Fma>(self, len: usize) -> Partial {
+        let plain = |sum: f64| Partial { sum, lost: 0.0 };
         let mut total = Partial::ZERO;
-        let (mut excess, mut product) = (0.0, 1.0);
-        for j in 0..LANES {
-            total = total.plus(Partial { sum: self.linear[j], lost: 0.0 });
+        let (mut excess, mut whole) = (0.0, 1.0);
+        for ((linear, e), d) in self.linear.into_iter().zip(self.excess).zip(self.whole) {
+            total = total.plus(plain(linear));
             if len > SHORT {
-                total = total.plus(Partial { sum: ln_1p::<M>(self.excess[j]), lost: 0.0 });
+                total = total.plus(plain(ln_1p::<M>(e)));
             } else {
-                excess += self.excess[j] * product;
-                product *= self.whole[j];
+                excess += e * whole;
+                whole *= d;
             }
         }
-        if len <= SHORT {
-            total = total.plus(Partial { sum: ln_1p::<M>(excess), lost: 0.0 });
-        }
-        total
+        if len > SHORT { total } else { total.plus(plain(ln_1p::<M>(excess))) }
     }
 }
