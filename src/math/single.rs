@@ -36,10 +36,13 @@ const EXP2: [f64; 11] = [
     7.0430244679997025e-09,
 ];
 
-/// 2·atanh(q)/q in powers of q² on q ≤ 1/3, degree 9.
+/// 2·atanh(q)/q in powers of q² on q ≤ 1/3, degree 9, minimax with relative error 2⁻⁵².
+///
+/// The second term is 15 units below the minimax one: together with the bias of [`EXP2`] that puts softplus at the two
+/// `f32` nearest to a midpoint (0x398b9622, 0x3ad68ba7) on the right side, and no other on the wrong one.
 const TWO_ATANH: [f64; 10] = [
     2.0,
-    0.6666666666667808,
+    0.6666666666667791,
     0.399999999959642,
     0.28571429065107534,
     0.22222192604975308,
