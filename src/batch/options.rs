@@ -1,7 +1,7 @@
 //! What a batch may have besides its scores, and how its losses are reduced to one.
 
 use crate::error::Error;
-use crate::kernel::{Absent, Column, Columns, Rows};
+use crate::kernel::{Absent, Column, Columns, Or, Rows};
 use crate::score::Score;
 
 /// How the losses of a batch become one number.
@@ -51,7 +51,7 @@ impl<'a, T: Score, M: Column<T>> Options<'a, T, M> {
         Ok(Self { labels: Some(labels), ..self })
     }
 
-    /// Calls `verb` with the columns that are there; those that are not leave no trace in the loops.
+    /// Calls `verb` with the columns that are there; a column that is not leaves no trace in the loops.
     pub(super) fn visit<C: Column<T>, R: Column<T>, V: Verb<T>>(
         &self,
         chosen: C,
@@ -69,15 +69,14 @@ impl<'a, T: Score, M: Column<T>> Options<'a, T, M> {
                 })
             };
         }
+        // Five of the eight combinations have kernels of their own. The others take the next larger one, with a
+        // constant column for what is absent; the bits are the same.
         match (self.margins, self.weights, self.labels) {
             (None, None, None) => call!(Absent, Absent, Absent),
             (Some(m), None, None) => call!(m, Absent, Absent),
             (None, Some(w), None) => call!(Absent, w, Absent),
-            (Some(m), Some(w), None) => call!(m, w, Absent),
-            (None, None, Some(p)) => call!(Absent, Absent, p),
-            (Some(m), None, Some(p)) => call!(m, Absent, p),
-            (None, Some(w), Some(p)) => call!(Absent, w, p),
-            (Some(m), Some(w), Some(p)) => call!(m, w, p),
+            (m, None, Some(p)) => call!(Or(m), Absent, p),
+            (m, Some(w), p) => call!(Or(m), w, Or(p)),
         }
     }
 

@@ -1,7 +1,7 @@
 use super::options::{Options, Reduction, check_len};
 use super::verbs::{ExactTotal, Fused, Map};
 use crate::error::Error;
-use crate::kernel::{Function, Gradient, Hessian, Level, Sink, Value};
+use crate::kernel::{Function, Gradient, Gradients, Hessian, Level, Sink, Value};
 use crate::loss::PairLoss;
 use crate::reduce::{Metrics, Total};
 use crate::score::Score;
@@ -168,7 +168,7 @@ impl<'a, T: Score> Pairs<'a, T> {
     ) -> Result<f64, Error> {
         check_len("d_chosen", d_chosen.len(), "chosen", self.len())?;
         check_len("d_rejected", d_rejected.len(), "chosen", self.len())?;
-        self.fused(loss, reduction, (d_chosen, d_rejected))
+        self.fused(loss, reduction, Gradients { chosen: d_chosen, rejected: Some(d_rejected) })
     }
 
     /// The reduced loss, and its gradient with respect to the margins z, which is that of the chosen scores, in one
@@ -183,7 +183,7 @@ impl<'a, T: Score> Pairs<'a, T> {
         d_chosen: &mut [T],
     ) -> Result<f64, Error> {
         check_len("d_chosen", d_chosen.len(), "chosen", self.len())?;
-        self.fused(loss, reduction, d_chosen)
+        self.fused(loss, reduction, Gradients { chosen: d_chosen, rejected: None })
     }
 
     /// The exact sum of the losses as [`losses_into`](Pairs::losses_into) reports them, ready to be merged with those

@@ -32,8 +32,9 @@ pub(crate) const CHUNK: usize = 32;
 pub(crate) trait Column<T>: Copy {
     const PRESENT: bool = true;
 
-    /// Fills `buffer` for the last, partial chunk, which begins at row `start`: `fill` past the end of the batch.
-    fn pad(self, start: usize, fill: T, buffer: &mut [T; CHUNK]);
+    /// Readies `buffer` for a pass over the rows up to `end`: with the last, partial chunk where there is one, and
+    /// `fill` past the end of it.
+    fn ready(self, end: usize, fill: T, buffer: &mut [T; CHUNK]);
 
     /// Rows `start..start + CHUNK`, from `buffer` where that is the partial chunk. `None` for a column that is absent.
     fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]>;
@@ -47,7 +48,7 @@ impl<T> Column<T> for Absent {
     const PRESENT: bool = false;
 
     #[inline(always)]
-    fn pad(self, _: usize, _: T, _: &mut [T; CHUNK]) {}
+    fn ready(self, _: usize, _: T, _: &mut [T; CHUNK]) {}
 
     #[inline(always)]
     fn chunk<'s>(&'s self, _: usize, _: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
@@ -56,18 +57,49 @@ impl<T> Column<T> for Absent {
 }
 
 impl<T: Copy> Column<T> for &[T] {
-    /// Out of line: once a call, and compiled once.
-    #[inline(never)]
-    fn pad(self, start: usize, fill: T, buffer: &mut [T; CHUNK]) {
-        *buffer = [fill; CHUNK];
-        for (slot, &x) in buffer.iter_mut().zip(self.get(start..).unwrap_or_default()) {
-            *slot = x;
+    #[inline(always)]
+    fn ready(self, end: usize, fill: T, buffer: &mut [T; CHUNK]) {
+        let len = end % CHUNK;
+        if len != 0 {
+            pad(self.get(end - len..end).unwrap_or_default(), fill, buffer);
         }
     }
 
     #[inline(always)]
     fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
         Some(self.get(start..).and_then(<[T]>::first_chunk).unwrap_or(buffer))
+    }
+}
+
+/// Out of line: once a call, and compiled once.
+#[inline(never)]
+fn pad<T: Copy>(rows: &[T], fill: T, buffer: &mut [T; CHUNK]) {
+    *buffer = [fill; CHUNK];
+    for (slot, &x) in buffer.iter_mut().zip(rows) {
+        *slot = x;
+    }
+}
+
+/// A column that may be absent and then costs a little: constant. For combinations of options that would otherwise
+/// multiply the kernels.
+#[derive(Clone, Copy)]
+pub(crate) struct Or<C>(pub(crate) Option<C>);
+
+impl<T: Copy, C: Column<T>> Column<T> for Or<C> {
+    #[inline(always)]
+    fn ready(self, end: usize, fill: T, buffer: &mut [T; CHUNK]) {
+        match self.0 {
+            None => *buffer = [fill; CHUNK],
+            Some(column) => column.ready(end, fill, buffer),
+        }
+    }
+
+    #[inline(always)]
+    fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+        match &self.0 {
+            None => Some(buffer),
+            Some(column) => column.chunk(start, buffer),
+        }
     }
 }
 
@@ -80,7 +112,7 @@ pub(crate) struct Gathered<'a, T> {
 
 impl<T: Score> Column<T> for Gathered<'_, T> {
     #[inline(always)]
-    fn pad(self, _: usize, fill: T, buffer: &mut [T; CHUNK]) {
+    fn ready(self, _: usize, fill: T, buffer: &mut [T; CHUNK]) {
         *buffer = [fill; CHUNK];
     }
 
@@ -100,7 +132,7 @@ pub(crate) struct Negated<'a, T>(pub(crate) &'a [T]);
 
 impl<T: Score> Column<T> for Negated<'_, T> {
     #[inline(always)]
-    fn pad(self, _: usize, fill: T, buffer: &mut [T; CHUNK]) {
+    fn ready(self, _: usize, fill: T, buffer: &mut [T; CHUNK]) {
         *buffer = [fill; CHUNK];
     }
 
@@ -157,14 +189,11 @@ impl<T: Score, C: Column<T>, R: Column<T>, M: Column<T>, W: Column<T>, P: Column
     fn buffers(self, end: usize) -> Buffers<T> {
         let mut buffers = [[T::zero(); CHUNK]; 5];
         let [a, b, c, d, e] = &mut buffers;
-        let start = end - end % CHUNK;
-        if start != end {
-            self.chosen.pad(start, T::zero(), a);
-            self.rejected.pad(start, T::zero(), b);
-            self.margins.pad(start, T::zero(), c);
-            self.weights.pad(start, T::one(), d);
-            self.labels.pad(start, T::one(), e);
-        }
+        self.chosen.ready(end, T::zero(), a);
+        self.rejected.ready(end, T::zero(), b);
+        self.margins.ready(end, T::zero(), c);
+        self.weights.ready(end, T::one(), d);
+        self.labels.ready(end, T::one(), e);
         Buffers(buffers)
     }
 
@@ -252,16 +281,22 @@ impl<T: Copy> Sink<T> for &mut [T] {
     }
 }
 
-/// Gradients with respect to the chosen and, negated, to the rejected scores.
-impl<T: Score> Sink<T> for (&mut [T], &mut [T]) {
+/// Gradients with respect to the chosen and, negated, where they are wanted, to the rejected scores.
+pub(crate) struct Gradients<'o, T> {
+    pub(crate) chosen: &'o mut [T],
+    pub(crate) rejected: Option<&'o mut [T]>,
+}
+
+impl<T: Score> Sink<T> for Gradients<'_, T> {
     #[inline(always)]
     fn slot<'s>(&'s mut self, start: usize, spare: &'s mut [T; CHUNK]) -> &'s mut [T; CHUNK] {
-        self.0.slot(start, spare)
+        self.chosen.slot(start, spare)
     }
     #[inline(always)]
     fn commit(&mut self, start: usize, _: &[T; CHUNK]) {
-        let chosen = self.0.get(start..).and_then(<[T]>::first_chunk::<CHUNK>);
-        let rejected = self.1.get_mut(start..).and_then(<[T]>::first_chunk_mut::<CHUNK>);
+        let Some(rejected) = &mut self.rejected else { return };
+        let chosen = self.chosen.get(start..).and_then(<[T]>::first_chunk::<CHUNK>);
+        let rejected = rejected.get_mut(start..).and_then(<[T]>::first_chunk_mut::<CHUNK>);
         if let (Some(chosen), Some(rejected)) = (chosen, rejected) {
             for i in 0..CHUNK {
                 rejected[i] = negated(chosen[i]);
@@ -270,8 +305,10 @@ impl<T: Score> Sink<T> for (&mut [T], &mut [T]) {
     }
     #[inline(never)]
     fn finish(&mut self, start: usize, spare: &[T; CHUNK]) {
-        self.0.finish(start, spare);
-        self.1.finish(start, &spare.map(negated));
+        self.chosen.finish(start, spare);
+        if let Some(rejected) = &mut self.rejected {
+            rejected.finish(start, &spare.map(negated));
+        }
     }
 }
 
