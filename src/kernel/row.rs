@@ -36,6 +36,22 @@ impl<M: Fma, const U: usize> Row<Lanes<M, U>> {
         self.label.map(|p| (P::from_lanes(p), P::difference(Lanes::splat(1.0), p)))
     }
 
+    /// `factor·w·y` for a result y at margin z, rounded once; what the rounding lost; and whether it is doubtful.
+    #[inline(always)]
+    pub(crate) fn finish<P: Precision<M, U>>(
+        &self,
+        z: P,
+        y: P,
+        factor: Option<(f64, f64)>,
+    ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
+        let mut y = self.weighted(y);
+        if let Some((high, low)) = factor {
+            y = y * P::constant_pair(high, low);
+        }
+        let (value, lost) = y.round(z);
+        (value, lost, y.doubtful(z))
+    }
+
     /// `w·y`.
     #[inline(always)]
     pub(crate) fn weighted<P: Precision<M, U>>(&self, y: P) -> P {
@@ -126,10 +142,5 @@ pub(crate) fn evaluate<M: Fma, const U: usize, P: Precision<M, U>, F: Function>(
     factor: Option<(f64, f64)>,
 ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
     let z = row.z::<P>();
-    let mut y = row.weighted(function.apply(z, row.label()));
-    if let Some((high, low)) = factor {
-        y = y * P::constant_pair(high, low);
-    }
-    let (value, lost) = y.round(z);
-    (value, lost, y.doubtful(z))
+    row.finish(z, function.apply(z, row.label()), factor)
 }

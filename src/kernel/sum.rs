@@ -174,12 +174,12 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize, const V: usize>(
             }
             (linear.leading().to_array(), t.leading().to_array())
         } else {
-            let (value, lost, doubt) =
-                evaluate::<M, U, T::Working<M, U>, _>(Value(loss), &row, None);
+            let z = row.z::<T::Working<M, U>>();
+            let jet = loss.labeled(z, row.label());
+            let (value, lost, doubt) = row.finish(z, jet.value, None);
             let mut doubt = doubt.0;
             if S::WANTED {
-                let (grad, _, grad_doubt) =
-                    evaluate::<M, U, T::Working<M, U>, _>(Gradient(loss), &row, Some(factor));
+                let (grad, _, grad_doubt) = row.finish(z, jet.grad, Some(factor));
                 let grad = grad.to_array();
                 each_lane! { u of U:
                     gradients[u * STEPS + j] = T::narrow(grad[u]);
