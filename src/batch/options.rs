@@ -69,10 +69,13 @@ impl<'a, T: Score, M: Column<T>> Options<'a, T, M> {
                 })
             };
         }
-        // Five of the eight combinations have kernels of their own. The others take the next larger one, with a
-        // constant column for what is absent; the bits are the same.
+        // Some of the eight combinations have kernels of their own. The others take the next larger one, with a
+        // constant column for what is absent; the bits are the same. Fewer for the format whose arithmetic is so
+        // much that a margin of 0 and a weight of 1 hardly show, and whose kernels take long to compile.
         match (self.margins, self.weights, self.labels) {
             (None, None, None) => call!(Absent, Absent, Absent),
+            (m, w, None) if T::DOUBTS => call!(Or(m), Or(w), Absent),
+            (m, w, Some(p)) if T::DOUBTS => call!(Or(m), Or(w), p),
             (Some(m), None, None) => call!(m, Absent, Absent),
             (None, Some(w), None) => call!(Absent, w, Absent),
             (m, None, Some(p)) => call!(Or(m), Absent, p),
