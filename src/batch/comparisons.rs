@@ -9,7 +9,7 @@ use crate::score::Score;
 /// Comparisons between the entries of one score vector: ratings, RankNet, BPR.
 ///
 /// Comparison k says that entry `winners[k]` was preferred to entry `losers[k]`; it stands for the margin
-/// zₖ = s[winner] − s[loser] + offsetₖ and the loss wₖ·(pₖ·L(zₖ) + (1 − pₖ)·L(−zₖ)). Offsets are 0, weights and labels 1
+/// `zₖ = s[winner] − s[loser] + offsetₖ` and the loss wₖ·(pₖ·L(zₖ) + (1 − pₖ)·L(−zₖ)). Offsets are 0, weights and labels 1
 /// where they are not given.
 ///
 /// ```
@@ -213,7 +213,7 @@ impl<'a, T: Score> Comparisons<'a, T> {
     }
 
     /// Writes the product of the Hessian of the sum of the losses with a vector of one element a score. The Hessian is
-    /// a graph Laplacian: (Hv)ᵢ = Σₖ ±hₖ·(v[winner] − v[loser]), and H·1 = 0.
+    /// a graph Laplacian: `(Hv)ᵢ = Σₖ ±hₖ·(v[winner] − v[loser])`, and H·1 = 0.
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `v` or `out` does not have one element a score.
