@@ -305,11 +305,12 @@ impl<T: Score, F: Term<T>> Sink<T> for Scatter<'_, T, F> {
         for ((&x, &winner), &loser) in results.iter().zip(winners).zip(losers) {
             let (winner, loser) = (winner as usize, loser as usize);
             let (to_winner, to_loser) = self.term.of(x, winner, loser);
-            if let Some(slot) = self.out.get_mut(winner) {
-                *slot = *slot + to_winner;
-            }
-            if let Some(slot) = self.out.get_mut(loser) {
-                *slot = *slot + to_loser;
+            for (entry, x) in [(winner, to_winner), (loser, to_loser)] {
+                if let Some(slot) = self.out.get_mut(entry) {
+                    let sum = *slot + x;
+                    // The one canonical NaN, whatever met.
+                    *slot = if sum.is_nan() { T::nan() } else { sum };
+                }
             }
         }
     }

@@ -13,7 +13,7 @@ pub enum Reduction {
     Sum,
     /// Σ wᵢ·Lᵢ / n, n being the number of pairs with a weight above 0.
     Mean,
-    /// Σ wᵢ·Lᵢ / Σ wᵢ.
+    /// Σ wᵢ·Lᵢ / Σ wᵢ. The sum of the weights must be finite and have a finite reciprocal.
     WeightedMean,
     /// Σ wᵢ·Lᵢ / N for a normaliser N of the caller's, such as the number of pairs in all micro-batches and on all ranks.
     /// Finite and not 0, with a finite reciprocal.
@@ -103,7 +103,16 @@ impl<'a, T: Score, M: Column<T>> Options<'a, T, M> {
             return Err(Error::EmptyMean { reduction: name, pairs: len });
         }
         match (reduction, self.weights) {
-            (Reduction::WeightedMean, Some(weights)) => Ok(sum(weights)),
+            (Reduction::WeightedMean, Some(weights)) => {
+                let sum = sum(weights);
+                let (name, value) = ("sum of weights", sum.0);
+                let domain = "finite, with a finite reciprocal, for Reduction::WeightedMean";
+                if value.is_finite() && value.recip().is_finite() {
+                    Ok(sum)
+                } else {
+                    Err(Error::InvalidParameter { name, value, domain })
+                }
+            }
             _ => Ok((self.counted as f64, 0.0)),
         }
     }
@@ -126,7 +135,7 @@ fn sum<T: Score>(numbers: &[T]) -> (f64, f64) {
         sum = next;
     }
     let total = sum + lost;
-    (total, lost - (total - sum))
+    if total.is_finite() { (total, lost - (total - sum)) } else { (sum, 0.0) }
 }
 
 /// The first element that does not hold, as an error.

@@ -40,7 +40,8 @@ impl<T: Score, L: PairLoss, S: Sink<T>> Verb<T> for Fused<L, S> {
 
     fn call<R: Rows<T>>(mut self, rows: R) -> f64 {
         let Partial { sum, lost } = self.tree::<T, R>(rows, 0, self.len);
-        (sum + lost) / self.divisor.0
+        let value = (sum + lost) / self.divisor.0;
+        if value.is_nan() { f64::NAN } else { value }
     }
 }
 

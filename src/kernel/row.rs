@@ -64,6 +64,9 @@ impl<M: Fma, const U: usize> Row<Lanes<M, U>> {
 
 /// A function of the margin, and of the label where there is one.
 pub(crate) trait Function: Copy {
+    /// Whether zeros come out as +0: so that the sign of a zero does not tell which way a gradient was computed.
+    const POSITIVE_ZERO: bool = false;
+
     /// Implementations carry `#[inline(always)]`.
     fn apply<W: Working>(self, z: W, label: Option<(W, W)>) -> W;
 }
@@ -88,6 +91,8 @@ impl<L: PairLoss> Function for Value<L> {
 }
 
 impl<L: PairLoss> Function for Gradient<L> {
+    const POSITIVE_ZERO: bool = true;
+
     #[inline(always)]
     fn apply<W: Working>(self, z: W, label: Option<(W, W)>) -> W {
         self.0.labeled(z, label).grad
@@ -142,5 +147,12 @@ pub(crate) fn evaluate<M: Fma, const U: usize, P: Precision<M, U>, F: Function>(
     factor: Option<(f64, f64)>,
 ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
     let z = row.z::<P>();
-    row.finish(z, function.apply(z, row.label()), factor)
+    let (value, lost, doubt) = row.finish(z, function.apply(z, row.label()), factor);
+    (if F::POSITIVE_ZERO { positive_zero(value) } else { value }, lost, doubt)
+}
+
+/// The same number, and +0 for −0.
+#[inline(always)]
+pub(crate) fn positive_zero<M: Fma, const U: usize>(x: Lanes<M, U>) -> Lanes<M, U> {
+    x + 0.0
 }

@@ -10,7 +10,7 @@ use crate::math::Working;
 /// L′ = −e⁻ᶻ; L″ = e⁻ᶻ.
 ///
 /// # Special values
-/// z = +∞: 0, −0, 0. z = −∞: ∞, −∞, ∞. z = NaN: NaN. Overflows from z < −88.7 (`f32`) or −709.8 (`f64`).
+/// z = +∞: 0, 0, 0. z = −∞: ∞, −∞, ∞. z = NaN: NaN. Overflows from z < −88.7 (`f32`) or −709.8 (`f64`).
 ///
 /// # Reference
 /// Y. Freund, R. Iyer, R. E. Schapire, Y. Singer, *An efficient boosting algorithm for combining preferences*,

@@ -11,7 +11,8 @@ use crate::math::Working;
 /// L′ = −1 for z < m, 0 at and above m (the subgradient that leaves satisfied pairs alone); L″ = 0.
 ///
 /// # Domain
-/// The margin m is finite, of either sign.
+/// The margin m is finite, of either sign. With `f32` scores it meets z as one `f64`, which is exact unless the exponents
+/// of the two scores are more than 29 apart; margins of the batch meet the exact difference.
 ///
 /// # Special values
 /// z = +∞: 0, 0, 0. z = −∞: ∞, −1, 0. z = NaN: NaN.

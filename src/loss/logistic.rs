@@ -12,7 +12,7 @@ use crate::math::Working;
 /// L′ = −σ(−z), in [−1, 0]; L″ = σ(z)·σ(−z), in [0, ¼].
 ///
 /// # Special values
-/// z = +∞: 0, −0, 0. z = −∞: ∞, −1, 0. z = NaN, or ∞ − ∞: NaN.
+/// z = +∞: 0, 0, 0. z = −∞: ∞, −1, 0. z = NaN, or ∞ − ∞: NaN.
 ///
 /// # Label
 /// With p: p·S(−z) + (1 − p)·S(z), the cross entropy; L′ = σ(z) − p, zero at z = logit(p).

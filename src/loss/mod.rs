@@ -68,7 +68,7 @@ fn times<W: Working>(x: W, w: W) -> W {
 /// A loss implements one method, [`jet`](PairLoss::jet), in working precision; everything else (batches, weights,
 /// labels, totals, [`Tuned`]) comes with it. See [`Working`] for an example.
 pub trait PairLoss: Copy + Send + Sync {
-    /// L(z), L′(z) and L″(z). NaN results at NaN margins are seen to by the caller.
+    /// L(z), L′(z) and L″(z). The caller sees to NaN at NaN margins, and to +0 where L′ is −0.
     fn jet<W: Working>(self, z: W) -> Jet<W>;
 
     /// The loss under the soft label p in [0, 1], p·L(z) + q·L(−z) with q = 1 − p, and its derivatives.

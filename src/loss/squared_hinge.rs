@@ -11,10 +11,11 @@ use crate::math::Working;
 /// L′ = −2·max(0, m − z); L″ = 2 for z < m, 0 at and above m.
 ///
 /// # Domain
-/// The margin m is finite, of either sign.
+/// The margin m is finite, of either sign. With `f32` scores it meets z as one `f64`, which is exact unless the exponents
+/// of the two scores are more than 29 apart; margins of the batch meet the exact difference.
 ///
 /// # Special values
-/// z = +∞: 0, −0, 0. z = −∞: ∞, −∞, 2. z = NaN: NaN.
+/// z = +∞: 0, 0, 0. z = −∞: ∞, −∞, 2. z = NaN: NaN.
 ///
 /// # Reference
 /// O. Chapelle, S. S. Keerthi, *Efficient algorithms for ranking with SVMs*, Information Retrieval 13 (2010) 201–215.

@@ -14,7 +14,9 @@ use crate::math::{Working, complement};
 /// With respect to z: β·((1 − ε)·L′(t) − ε·L′(−t)) and β²·((1 − ε)·L″(t) + ε·L″(−t)).
 ///
 /// # Domain
-/// β finite and > 0, m finite, ε in [0, 1].
+/// β finite and > 0, m finite, ε in [0, 1]. With `f32` scores m meets z as one `f64`, which is exact unless the exponents
+/// of the two scores are more than 29 apart (margins of the batch meet the exact difference), and β of more than 10⁴⁷
+/// may find an e⁻ᵗ of less than 10⁻¹⁵² to be 0.
 ///
 /// ```
 /// use pairwise_loss::{Logistic, PairLoss, Tuned};

@@ -140,8 +140,8 @@ fn ln_1p_unit<M: Fma, const U: usize>(t: Double<M, U>) -> Double<M, U> {
     let odd = horner!(fourth, ATANH[5 3 1]);
     let series = odd.mul_add(square, even);
     let high = log_high + s;
-    let low =
-        (square * nearer).mul_add(series, remainder.mul_add(inverse, log_low)) + (s - (high - log_high));
+    let low = (square * nearer).mul_add(series, remainder.mul_add(inverse, log_low))
+        + (s - (high - log_high));
     Double { high, low }
 }
 
