@@ -38,7 +38,7 @@ pub(crate) const TRUSTED: f64 = 650.0;
 /// From here on e^−|x| is 0 even after multiplication by the largest weight and scale.
 const TAIL_END: f64 = 3000.0;
 
-/// Results below this magnitude may have lost low bits to underflow.
+/// Results and products below this magnitude may have lost low bits to underflow.
 const TINY: f64 = f64::from_bits((1023 - 900) << 52);
 
 const SHIFTER: f64 = 6_755_399_441_055_744.0 + 1023.0;
@@ -145,6 +145,17 @@ fn ln_1p_unit<M: Fma, const U: usize>(t: Double<M, U>) -> Double<M, U> {
     Double { high, low }
 }
 
+impl<M: Fma, const U: usize> Lanes<M, U> {
+    /// `self`, the product of a and b, or NaN where it may have lost bits: a later factor could bring it back.
+    #[inline(always)]
+    fn unless_underflow(self, a: Self, b: Self) -> Self {
+        let zero = Self::splat(0.0);
+        let plain = self.magnitude().gt(Self::splat(TINY));
+        let exact = a.equals(zero).or(b.equals(zero));
+        Self::choose(plain.or(exact), self, Self::splat(f64::NAN))
+    }
+}
+
 impl<M: Fma, const U: usize> Double<M, U> {
     #[inline(always)]
     pub(crate) fn new(high: Lanes<M, U>, low: Lanes<M, U>) -> Self {
@@ -182,6 +193,7 @@ impl<M: Fma, const U: usize> Double<M, U> {
     #[inline(always)]
     fn times_lanes(self, b: Lanes<M, U>) -> Self {
         let (high, error) = self.high.two_product(b);
+        let high = high.unless_underflow(self.high, b);
         Self::from_sum(high.fast_two_sum(self.low.mul_add(b, error)))
     }
 }
@@ -225,6 +237,7 @@ impl<M: Fma, const U: usize> Mul for Double<M, U> {
     #[inline(always)]
     fn mul(self, b: Self) -> Self {
         let (high, error) = self.high.two_product(b.high);
+        let high = high.unless_underflow(self.high, b.high);
         let low = self.low.mul_add(b.high, self.high.mul_add(b.low, self.low * b.low));
         Self::from_sum(high.fast_two_sum(error + low))
     }
