@@ -23,7 +23,7 @@ use crate::loss::{Jet, PairLoss};
 use crate::math::{Fma, Lanes, each_lane};
 use crate::score::Score;
 use core::marker::PhantomData;
-use row::evaluate;
+use row::{evaluate, store};
 
 /// Rows that go through a kernel together.
 pub(crate) const CHUNK: usize = 32;
@@ -376,7 +376,7 @@ fn map_chunk<T: Score, M: Fma, F: Function, const U: usize, const STEPS: usize>(
         let (value, _, doubt) = evaluate::<M, U, T::Working<M, U>, F>(function, &row, None);
         let value = value.to_array();
         each_lane! { u of U:
-            results[u * STEPS + j] = T::narrow(value[u]);
+            results[u * STEPS + j] = store::<T, F>(value[u]);
             if T::DOUBTS {
                 doubts[u * STEPS + j] = doubt.0[u];
                 any |= doubt.0[u];
@@ -401,7 +401,7 @@ pub(crate) fn careful<T: Score, M: Fma, F: Function>(
     factor: Option<(f64, f64)>,
 ) -> T {
     let (value, ..) = evaluate::<M, 1, T::Careful<M>, F>(function, &row, factor);
-    T::narrow(value.to_array()[0])
+    store::<T, F>(value.to_array()[0])
 }
 
 /// A function of one row.
@@ -428,7 +428,7 @@ impl<T: Score, F: Function> Kernel for ScalarKernel<T, F> {
         if T::DOUBTS && doubt.0[0] {
             return careful(self.function, row, None);
         }
-        T::narrow(value.to_array()[0])
+        store::<T, F>(value.to_array()[0])
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::loss::PairLoss;
 use crate::math::{Fma, Lanes, Mask, Precision, Working};
+use crate::score::Score;
 
 /// One row of a batch, or `U` of them in lock step.
 #[derive(Clone, Copy)]
@@ -147,12 +148,12 @@ pub(crate) fn evaluate<M: Fma, const U: usize, P: Precision<M, U>, F: Function>(
     factor: Option<(f64, f64)>,
 ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
     let z = row.z::<P>();
-    let (value, lost, doubt) = row.finish(z, function.apply(z, row.label()), factor);
-    (if F::POSITIVE_ZERO { positive_zero(value) } else { value }, lost, doubt)
+    row.finish(z, function.apply(z, row.label()), factor)
 }
 
-/// The same number, and +0 for −0.
+/// A result of `F` in the format in which it is stored.
 #[inline(always)]
-pub(crate) fn positive_zero<M: Fma, const U: usize>(x: Lanes<M, U>) -> Lanes<M, U> {
-    x + 0.0
+pub(crate) fn store<T: Score, F: Function>(x: f64) -> T {
+    let x = T::narrow(x);
+    if F::POSITIVE_ZERO { x + T::zero() } else { x }
 }

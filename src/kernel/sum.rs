@@ -7,7 +7,7 @@
 //!     Π − 1 carried instead of Π so that tiny terms keep their relative precision.
 //! (c) Otherwise the values are added with their rounding errors (compensated).
 
-use super::row::{Gradient, Value, evaluate, positive_zero};
+use super::row::{Gradient, Value, evaluate, store};
 use super::{CHUNK, ChunkOf, Kernel, Rows, Sink, careful};
 use crate::loss::PairLoss;
 use crate::math::{Double, Fma, Lanes, Precision, Working, each_lane, ln_1p};
@@ -169,8 +169,8 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize, const V: usize>(
             let (linear, t, grad) = loss.log_terms(z, row.label());
             let grad = grad * <T::Working<M, U>>::constant_pair(factor.0, factor.1);
             if S::WANTED {
-                let grad = positive_zero(grad.round(z).0).to_array();
-                each_lane! { u of U: gradients[u * STEPS + j] = T::narrow(grad[u]); }
+                let grad = grad.round(z).0.to_array();
+                each_lane! { u of U: gradients[u * STEPS + j] = store::<T, Gradient<L>>(grad[u]); }
             }
             (linear.leading().to_array(), t.leading().to_array())
         } else {
@@ -180,9 +180,9 @@ fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize, const V: usize>(
             let mut doubt = doubt.0;
             if S::WANTED {
                 let (grad, _, grad_doubt) = row.finish(z, jet.grad, Some(factor));
-                let grad = positive_zero(grad).to_array();
+                let grad = grad.to_array();
                 each_lane! { u of U:
-                    gradients[u * STEPS + j] = T::narrow(grad[u]);
+                    gradients[u * STEPS + j] = store::<T, Gradient<L>>(grad[u]);
                     doubt[u] |= grad_doubt.0[u];
                 }
             }
