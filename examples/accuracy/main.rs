@@ -48,7 +48,7 @@ struct Arguments {
     /// Seed of the points.
     #[arg(long, default_value = "1")]
     seed: u64,
-    /// Only the cases with this in their name, and no hill climbing, as "log_sigmoid f64".
+    /// Only the cases with this in their name, and no hill climbing, as "Logistic f64".
     #[arg(long, conflicts_with = "write")]
     only: Option<String>,
     /// Folder into which accuracy.md and the plots are written.
