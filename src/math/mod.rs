@@ -18,7 +18,9 @@ mod wide;
 pub use double::Double;
 #[cfg(feature = "std")]
 pub use lanes::Hardware;
-pub use lanes::{Fma, Lanes, Mask, Software};
+#[cfg(not(all(feature = "std", any(target_feature = "fma", target_arch = "aarch64"))))]
+pub use lanes::Software;
+pub use lanes::{Fma, Lanes, Mask};
 pub(crate) use lanes::{MOST_LANES, each_lane};
 pub(crate) use logarithm::{ln_1p, logit, share};
 pub(crate) use parameter::{complement, quotient};
