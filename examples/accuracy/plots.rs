@@ -56,6 +56,11 @@ const LARGEST: f64 = 1e9;
 
 type Curve = Vec<(f64, f64)>;
 
+/// The same score with random low bits: a uniform number has a granularity of its own, at which differences are exact.
+fn full(x: f64, random: &mut SplitMix64) -> f64 {
+    f64::from_bits(x.to_bits() ^ random.below(1 << 10))
+}
+
 impl Plot {
     fn exact(&self, z: Pair) -> Pair {
         let exact = if self.gradient { (-z).sigmoid().map(|x| -x) } else { (-z).softplus() };
@@ -99,8 +104,8 @@ impl Plot {
                 // Both scores within reach, their difference in the interval.
                 let z = random.uniform(left, left + width);
                 let (low, high) = ((-REACH).max(-REACH - z), REACH.min(REACH - z));
-                let rejected = self.format.round(random.uniform(low, high));
-                let chosen = self.format.round(z + rejected);
+                let rejected = self.format.round(full(random.uniform(low, high), random));
+                let chosen = self.format.round(full(z + rejected, random));
                 let exact = self.exact(Pair::difference(chosen, rejected));
                 let rounded = self.format.round(chosen - rejected);
                 let at_rounded = self.exact(Pair::new(rounded));
