@@ -1,7 +1,7 @@
 //! Errors against the margin z, beside the usual ways to compute the same.
 
 use super::double_double::Pair;
-use super::points::Format;
+use super::points::{Format, full};
 use pairwise_loss::{Jet, Logistic, PairLoss};
 use plotters::prelude::*;
 use reference::random::SplitMix64;
@@ -55,11 +55,6 @@ const SMALLEST: f64 = 0.1;
 const LARGEST: f64 = 1e9;
 
 type Curve = Vec<(f64, f64)>;
-
-/// The same score with random low bits: a uniform number has a granularity of its own, at which differences are exact.
-fn full(x: f64, random: &mut SplitMix64) -> f64 {
-    f64::from_bits(x.to_bits() ^ random.below(1 << 10))
-}
 
 impl Plot {
     fn exact(&self, z: Pair) -> Pair {

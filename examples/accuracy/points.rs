@@ -172,9 +172,18 @@ impl Points {
             3 => random.log_uniform(-10.0, 10.0),
             _ => random.uniform(-1.0, 1.0),
         };
-        let rejected = format.round(rejected);
-        (format.round(z + rejected), rejected)
+        let rejected = format.round(full(rejected, random));
+        (format.round(full(z + rejected, random)), rejected)
     }
+}
+
+/// The same number, half of the time with random low bits: a uniform number has a granularity of its own, at which
+/// differences are exact.
+pub fn full(x: f64, random: &mut SplitMix64) -> f64 {
+    if random.bits() & 1 == 0 || x == 0.0 {
+        return x;
+    }
+    f64::from_bits(x.to_bits() ^ random.below(1 << 10))
 }
 
 impl Iterator for Points {
