@@ -110,7 +110,7 @@ impl Case {
             Subject::Sigmoid => one(Pair::new(a).sigmoid()),
             Subject::LogSigmoid => one(Pair::new(-a).softplus().map(|x| -x)),
             Subject::Softplus => one(Pair::new(a).softplus()),
-            Subject::Logit => None,
+            Subject::Logit => one(Pair::logit(a)),
             Subject::WinProbability => one(Pair::difference(a, b).sigmoid()),
             Subject::LogWinProbability => one(Pair::difference(b, a).softplus().map(|x| -x)),
             Subject::Strengths => {

@@ -122,6 +122,22 @@ impl Pair {
         Some((if self.high > 0.0 { ONE } else { t }).divide(t + 1.0))
     }
 
+    /// log(p/(1 − p)) for 2^−900 < p < 1.
+    pub fn logit(p: f64) -> Option<Self> {
+        let (p, q) = (Self::new(p), Self::difference(1.0, p));
+        let (large, small, sign) = if p.high > 0.5 { (p, q, 1.0) } else { (q, p, -1.0) };
+        if !(small.high > SMALLEST) {
+            return None;
+        }
+        // Their quotient is 2ᵏ·(1 + t), 0 ≤ t < 1; beside p = ½, t is small and keeps its bits.
+        let k = (large.high / small.high).log2().floor();
+        let small = small * 2f64.powi(k as i32);
+        let (k, small) =
+            if (large - small).high < 0.0 { (k - 1.0, small * 0.5) } else { (k, small) };
+        let log = (large - small).divide(small).ln_1p();
+        Some((TABLES.ln_2 * k + log) * sign)
+    }
+
     /// σ(x)·σ(−x).
     pub fn sigmoid_slope(self) -> Option<Self> {
         let t = self.exp_minus_abs()?;
@@ -188,6 +204,7 @@ struct Tables {
     steps_per_unit: f64,
     /// log 2 / 2048: its first 32 bits, and the rest in two parts.
     step: [f64; 3],
+    ln_2: Pair,
     sixth: Pair,
     third: Pair,
     /// 2^(j/2048).
@@ -210,6 +227,7 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     Tables {
         steps_per_unit: 1.0 / step.approximate(),
         step: [first, rest.high, rest.low],
+        ln_2: Pair::of(&settle(|bits| Real::from(2).ln(bits))),
         sixth: quotient(1, 6),
         third: quotient(1, 3),
         powers: (0..STEPS as i64).map(|j| Pair::of(&(&step * Real::from(j)).exp(192))).collect(),
