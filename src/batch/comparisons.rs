@@ -1,10 +1,13 @@
 use super::options::{Options, Reduction, check_len};
 use super::verbs::{ExactTotal, Fused, Map};
 use crate::error::Error;
-use crate::kernel::{CHUNK, Function, Gathered, Gradient, Hessian, Level, Negated, Sink, Value};
+use crate::kernel::{
+    CHUNK, Function, Gathered, Gradient, Hessian, Level, Negated, Sink, Slots, Value,
+};
 use crate::loss::PairLoss;
 use crate::reduce::Total;
 use crate::score::Score;
+use core::ops::Range;
 
 /// Comparisons between the entries of one score vector: ratings, RankNet, BPR.
 ///
@@ -249,7 +252,7 @@ struct Scatter<'o, T, F> {
 }
 
 /// What a comparison with result x contributes to its winner and to its loser.
-trait Term<T> {
+trait Term<T>: Send + Sync {
     fn of(&self, x: T, winner: usize, loser: usize) -> (T, T);
 }
 
@@ -290,19 +293,50 @@ impl<T: Score> Term<T> for Product<'_, T> {
 }
 
 impl<T: Score, F: Term<T>> Sink<T> for Scatter<'_, T, F> {
+    type Slots<'s>
+        = ScatterSlots<'s, T, F>
+    where
+        Self: 's;
+
     #[inline(always)]
-    fn slot<'s>(&'s mut self, _: usize, spare: &'s mut [T; CHUNK]) -> &'s mut [T; CHUNK] {
-        spare
+    fn slots<'s>(&'s mut self, rows: Range<usize>, spare: &'s mut [T; CHUNK]) -> Self::Slots<'s> {
+        ScatterSlots {
+            winners: self.winners.get(rows.clone()).unwrap_or_default(),
+            losers: self.losers.get(rows).unwrap_or_default(),
+            out: self.out,
+            term: &self.term,
+            results: spare,
+        }
     }
 
     #[inline(always)]
-    fn finish(&mut self, _: usize, _: &[T; CHUNK]) {}
+    fn finish(&mut self, _: Range<usize>, _: &[T; CHUNK]) {}
+
+    #[cfg(feature = "rayon")]
+    fn split_at(self, _: usize) -> Result<(Self, Self), Self> {
+        Err(self)
+    }
+}
+
+struct ScatterSlots<'s, T, F> {
+    winners: &'s [u32],
+    losers: &'s [u32],
+    out: &'s mut [T],
+    term: &'s F,
+    results: &'s mut [T; CHUNK],
+}
+
+impl<T: Score, F: Term<T>> Slots<T> for ScatterSlots<'_, T, F> {
+    #[inline(always)]
+    fn slot(&mut self, _: usize) -> Option<&mut [T; CHUNK]> {
+        Some(self.results)
+    }
 
     #[inline(always)]
-    fn commit(&mut self, start: usize, results: &[T; CHUNK]) {
-        let winners = self.winners.get(start..).unwrap_or_default();
-        let losers = self.losers.get(start..).unwrap_or_default();
-        for ((&x, &winner), &loser) in results.iter().zip(winners).zip(losers) {
+    fn commit(&mut self, i: usize) {
+        let winners = self.winners.get(i * CHUNK..).unwrap_or_default();
+        let losers = self.losers.get(i * CHUNK..).unwrap_or_default();
+        for ((&x, &winner), &loser) in self.results.iter().zip(winners).zip(losers) {
             let (winner, loser) = (winner as usize, loser as usize);
             let (to_winner, to_loser) = self.term.of(x, winner, loser);
             for (entry, x) in [(winner, to_winner), (loser, to_loser)] {

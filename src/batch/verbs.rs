@@ -57,10 +57,10 @@ impl<L: PairLoss, S> Fused<L, S> {
             return self.level.run(SumKernel {
                 loss: self.loss,
                 rows,
-                start,
-                end,
+                range: start..end,
                 divisor: self.divisor,
                 sink: &mut self.sink,
+                sink_start: 0,
                 format: PhantomData,
             });
         }

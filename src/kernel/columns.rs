@@ -1,50 +1,94 @@
 //! The columns of a batch, chunk by chunk.
 
 use super::CHUNK;
-use super::row::Row;
+use super::row::{Extras, Row};
 use crate::math::{Fma, Lanes, each_lane};
 use crate::score::Score;
+use core::ops::Range;
 
 /// One column of a batch: what each row holds.
-pub(crate) trait Column<T>: Copy {
+pub(crate) trait Column<T: 'static>: Copy + Send + Sync {
     const PRESENT: bool = true;
 
-    /// Readies `buffer` for a pass over the rows up to `end`: with the last, partial chunk where there is one, and
-    /// `fill` past the end of it.
-    fn ready(self, end: usize, fill: T, buffer: &mut [T; CHUNK]);
+    /// The rows of one part of a pass, chunk by chunk.
+    type Chunks<'s>: Chunks<T>
+    where
+        Self: 's;
 
-    /// Rows `start..start + CHUNK`, from `buffer` where that is the partial chunk. `None` for a column that is absent.
-    fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]>;
+    /// The given rows: whole chunks, or a partial one, which `buffer` then holds, with `fill` past the end of it.
+    fn chunks<'s>(
+        self,
+        rows: Range<usize>,
+        fill: T,
+        buffer: &'s mut [T; CHUNK],
+    ) -> Self::Chunks<'s>
+    where
+        Self: 's;
+}
+
+/// Rows of a column, chunk by chunk.
+pub(crate) trait Chunks<T> {
+    const PRESENT: bool = true;
+
+    /// Chunk `i` of these rows; `None` beyond their end.
+    fn chunk(&mut self, i: usize) -> Option<&[T; CHUNK]>;
 }
 
 /// A column that is not there.
 #[derive(Clone, Copy)]
 pub(crate) struct Absent;
 
-impl<T> Column<T> for Absent {
+impl<T: 'static> Column<T> for Absent {
+    const PRESENT: bool = false;
+    type Chunks<'s> = Self;
+
+    #[inline(always)]
+    fn chunks<'s>(self, _: Range<usize>, _: T, _: &'s mut [T; CHUNK]) -> Self
+    where
+        Self: 's,
+    {
+        self
+    }
+}
+
+impl<T> Chunks<T> for Absent {
     const PRESENT: bool = false;
 
     #[inline(always)]
-    fn ready(self, _: usize, _: T, _: &mut [T; CHUNK]) {}
-
-    #[inline(always)]
-    fn chunk<'s>(&'s self, _: usize, _: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
+    fn chunk(&mut self, _: usize) -> Option<&[T; CHUNK]> {
         None
     }
 }
 
-impl<T: Copy> Column<T> for &[T] {
-    #[inline(always)]
-    fn ready(self, end: usize, fill: T, buffer: &mut [T; CHUNK]) {
-        let len = end % CHUNK;
-        if len != 0 {
-            pad(self.get(end - len..end).unwrap_or_default(), fill, buffer);
-        }
-    }
+impl<'a, T: Score> Column<T> for &'a [T] {
+    type Chunks<'s>
+        = &'s [[T; CHUNK]]
+    where
+        'a: 's;
 
     #[inline(always)]
-    fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
-        Some(self.get(start..).and_then(<[T]>::first_chunk).unwrap_or(buffer))
+    fn chunks<'s>(
+        self,
+        rows: Range<usize>,
+        fill: T,
+        buffer: &'s mut [T; CHUNK],
+    ) -> &'s [[T; CHUNK]]
+    where
+        'a: 's,
+    {
+        let (whole, rest) = self.get(rows).unwrap_or_default().as_chunks();
+        if rest.is_empty() {
+            return whole;
+        }
+        pad(rest, fill, buffer);
+        core::slice::from_ref(buffer)
+    }
+}
+
+impl<T> Chunks<T> for &[[T; CHUNK]] {
+    #[inline(always)]
+    fn chunk(&mut self, i: usize) -> Option<&[T; CHUNK]> {
+        self.get(i)
     }
 }
 
@@ -62,20 +106,44 @@ fn pad<T: Copy>(rows: &[T], fill: T, buffer: &mut [T; CHUNK]) {
 #[derive(Clone, Copy)]
 pub(crate) struct Or<C>(pub(crate) Option<C>);
 
-impl<T: Copy, C: Column<T>> Column<T> for Or<C> {
-    #[inline(always)]
-    fn ready(self, end: usize, fill: T, buffer: &mut [T; CHUNK]) {
-        match self.0 {
-            None => *buffer = [fill; CHUNK],
-            Some(column) => column.ready(end, fill, buffer),
-        }
-    }
+/// The rows of a column, or the same chunk again and again.
+pub(crate) enum OrChunks<'s, T, C> {
+    Constant(&'s [T; CHUNK]),
+    Rows(C),
+}
+
+impl<T: Score, C: Column<T>> Column<T> for Or<C> {
+    type Chunks<'s>
+        = OrChunks<'s, T, C::Chunks<'s>>
+    where
+        C: 's;
 
     #[inline(always)]
-    fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
-        match &self.0 {
-            None => Some(buffer),
-            Some(column) => column.chunk(start, buffer),
+    fn chunks<'s>(
+        self,
+        rows: Range<usize>,
+        fill: T,
+        buffer: &'s mut [T; CHUNK],
+    ) -> Self::Chunks<'s>
+    where
+        C: 's,
+    {
+        match self.0 {
+            None => {
+                *buffer = [fill; CHUNK];
+                OrChunks::Constant(buffer)
+            }
+            Some(column) => OrChunks::Rows(column.chunks(rows, fill, buffer)),
+        }
+    }
+}
+
+impl<T, C: Chunks<T>> Chunks<T> for OrChunks<'_, T, C> {
+    #[inline(always)]
+    fn chunk(&mut self, i: usize) -> Option<&[T; CHUNK]> {
+        match self {
+            Self::Constant(chunk) => Some(chunk),
+            Self::Rows(rows) => rows.chunk(i),
         }
     }
 }
@@ -87,19 +155,42 @@ pub(crate) struct Gathered<'a, T> {
     pub(crate) index: &'a [u32],
 }
 
-impl<T: Score> Column<T> for Gathered<'_, T> {
-    #[inline(always)]
-    fn ready(self, _: usize, fill: T, buffer: &mut [T; CHUNK]) {
-        *buffer = [fill; CHUNK];
-    }
+/// Rows that are brought together in a buffer.
+pub(crate) struct Buffered<'s, T, C> {
+    column: C,
+    buffer: &'s mut [T; CHUNK],
+}
 
-    /// Past the end of the batch the buffer holds what it held, which is some score.
+impl<'a, T: Score> Column<T> for Gathered<'a, T> {
+    type Chunks<'s>
+        = Buffered<'s, T, Self>
+    where
+        'a: 's;
+
     #[inline(always)]
-    fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
-        for (slot, &i) in buffer.iter_mut().zip(self.index.get(start..).unwrap_or_default()) {
-            *slot = self.scores.get(i as usize).copied().unwrap_or_else(T::zero);
+    fn chunks<'s>(
+        self,
+        rows: Range<usize>,
+        fill: T,
+        buffer: &'s mut [T; CHUNK],
+    ) -> Self::Chunks<'s>
+    where
+        'a: 's,
+    {
+        *buffer = [fill; CHUNK];
+        let index = self.index.get(rows).unwrap_or_default();
+        Buffered { column: Self { index, ..self }, buffer }
+    }
+}
+
+impl<T: Score> Chunks<T> for Buffered<'_, T, Gathered<'_, T>> {
+    #[inline(always)]
+    fn chunk(&mut self, i: usize) -> Option<&[T; CHUNK]> {
+        let index = self.column.index.get(i * CHUNK..)?;
+        for (slot, &entry) in self.buffer.iter_mut().zip(index) {
+            *slot = self.column.scores.get(entry as usize).copied().unwrap_or_else(T::zero);
         }
-        Some(buffer)
+        Some(self.buffer)
     }
 }
 
@@ -107,18 +198,35 @@ impl<T: Score> Column<T> for Gathered<'_, T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Negated<'a, T>(pub(crate) &'a [T]);
 
-impl<T: Score> Column<T> for Negated<'_, T> {
-    #[inline(always)]
-    fn ready(self, _: usize, fill: T, buffer: &mut [T; CHUNK]) {
-        *buffer = [fill; CHUNK];
-    }
+impl<'a, T: Score> Column<T> for Negated<'a, T> {
+    type Chunks<'s>
+        = Buffered<'s, T, Self>
+    where
+        'a: 's;
 
     #[inline(always)]
-    fn chunk<'s>(&'s self, start: usize, buffer: &'s mut [T; CHUNK]) -> Option<&'s [T; CHUNK]> {
-        for (slot, &x) in buffer.iter_mut().zip(self.0.get(start..).unwrap_or_default()) {
+    fn chunks<'s>(
+        self,
+        rows: Range<usize>,
+        fill: T,
+        buffer: &'s mut [T; CHUNK],
+    ) -> Self::Chunks<'s>
+    where
+        'a: 's,
+    {
+        *buffer = [fill; CHUNK];
+        Buffered { column: Self(self.0.get(rows).unwrap_or_default()), buffer }
+    }
+}
+
+impl<T: Score> Chunks<T> for Buffered<'_, T, Negated<'_, T>> {
+    #[inline(always)]
+    fn chunk(&mut self, i: usize) -> Option<&[T; CHUNK]> {
+        let values = self.column.0.get(i * CHUNK..)?;
+        for (slot, &x) in self.buffer.iter_mut().zip(values) {
             *slot = -x;
         }
-        Some(buffer)
+        Some(self.buffer)
     }
 }
 
@@ -138,58 +246,117 @@ pub(crate) struct ChunkOf<'c, T> {
     chosen: &'c [T; CHUNK],
     rejected: Option<&'c [T; CHUNK]>,
     margins: Option<&'c [T; CHUNK]>,
+    pub(super) extras: ExtrasOf<'c, T>,
+}
+
+/// A chunk of the columns that play a part beyond z.
+#[derive(Clone, Copy)]
+pub(crate) struct ExtrasOf<'c, T> {
     weights: Option<&'c [T; CHUNK]>,
     labels: Option<&'c [T; CHUNK]>,
 }
 
 /// Where chunks are padded or gathered, one buffer a column.
+#[repr(align(64))]
 pub(crate) struct Buffers<T>([[T; CHUNK]; 5]);
 
+impl<T: Score> Buffers<T> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self([[T::zero(); CHUNK]; 5])
+    }
+}
+
 /// A batch, row by row, whatever its columns.
-pub(crate) trait Rows<T: Score>: Copy {
+pub(crate) trait Rows<T: Score>: Copy + Send + Sync {
     /// Whether rows have weights.
     const WEIGHTED: bool;
 
-    /// The buffers for a pass over the rows up to `end`.
-    fn buffers(self, end: usize) -> Buffers<T>;
+    /// Some of the rows, chunk by chunk.
+    type Part<'s>: Part<T>
+    where
+        Self: 's;
 
-    /// Rows `start..start + CHUNK`.
-    fn chunk<'s>(&'s self, start: usize, buffers: &'s mut Buffers<T>) -> Option<ChunkOf<'s, T>>;
+    /// The given rows: whole chunks, or a partial one.
+    fn part<'s>(self, rows: Range<usize>, buffers: &'s mut Buffers<T>) -> Self::Part<'s>
+    where
+        Self: 's;
 }
 
-impl<T: Score, C: Column<T>, R: Column<T>, M: Column<T>, W: Column<T>, P: Column<T>> Rows<T>
-    for Columns<C, R, M, W, P>
+/// Rows of a batch, chunk by chunk.
+pub(crate) trait Part<T> {
+    /// Chunk `i` of these rows; `None` beyond their end.
+    fn chunk(&mut self, i: usize) -> Option<ChunkOf<'_, T>>;
+
+    /// Its columns beyond z.
+    fn extras(&mut self, i: usize) -> Option<ExtrasOf<'_, T>>;
+}
+
+impl<T, C, R, M, W, P> Rows<T> for Columns<C, R, M, W, P>
+where
+    T: Score,
+    C: Column<T>,
+    R: Column<T>,
+    M: Column<T>,
+    W: Column<T>,
+    P: Column<T>,
 {
     const WEIGHTED: bool = W::PRESENT;
 
+    type Part<'s>
+        = Columns<C::Chunks<'s>, R::Chunks<'s>, M::Chunks<'s>, W::Chunks<'s>, P::Chunks<'s>>
+    where
+        Self: 's;
+
     #[inline(always)]
-    fn buffers(self, end: usize) -> Buffers<T> {
-        let mut buffers = [[T::zero(); CHUNK]; 5];
-        let [a, b, c, d, e] = &mut buffers;
-        self.chosen.ready(end, T::zero(), a);
-        self.rejected.ready(end, T::zero(), b);
-        self.margins.ready(end, T::zero(), c);
-        self.weights.ready(end, T::one(), d);
-        self.labels.ready(end, T::one(), e);
-        Buffers(buffers)
+    fn part<'s>(self, rows: Range<usize>, buffers: &'s mut Buffers<T>) -> Self::Part<'s>
+    where
+        Self: 's,
+    {
+        let Buffers([a, b, c, d, e]) = buffers;
+        Columns {
+            chosen: self.chosen.chunks(rows.clone(), T::zero(), a),
+            rejected: self.rejected.chunks(rows.clone(), T::zero(), b),
+            margins: self.margins.chunks(rows.clone(), T::zero(), c),
+            weights: self.weights.chunks(rows.clone(), T::one(), d),
+            labels: self.labels.chunks(rows, T::one(), e),
+        }
+    }
+}
+
+impl<T, C, R, M, W, P> Part<T> for Columns<C, R, M, W, P>
+where
+    C: Chunks<T>,
+    R: Chunks<T>,
+    M: Chunks<T>,
+    W: Chunks<T>,
+    P: Chunks<T>,
+{
+    #[inline(always)]
+    fn chunk(&mut self, i: usize) -> Option<ChunkOf<'_, T>> {
+        Some(ChunkOf {
+            chosen: self.chosen.chunk(i)?,
+            rejected: if R::PRESENT { Some(self.rejected.chunk(i)?) } else { None },
+            margins: if M::PRESENT { Some(self.margins.chunk(i)?) } else { None },
+            extras: ExtrasOf {
+                weights: if W::PRESENT { Some(self.weights.chunk(i)?) } else { None },
+                labels: if P::PRESENT { Some(self.labels.chunk(i)?) } else { None },
+            },
+        })
     }
 
     #[inline(always)]
-    fn chunk<'s>(&'s self, start: usize, buffers: &'s mut Buffers<T>) -> Option<ChunkOf<'s, T>> {
-        let Buffers([a, b, c, d, e]) = buffers;
-        Some(ChunkOf {
-            chosen: self.chosen.chunk(start, a)?,
-            rejected: self.rejected.chunk(start, b),
-            margins: self.margins.chunk(start, c),
-            weights: self.weights.chunk(start, d),
-            labels: self.labels.chunk(start, e),
+    fn extras(&mut self, i: usize) -> Option<ExtrasOf<'_, T>> {
+        Some(ExtrasOf {
+            weights: if W::PRESENT { Some(self.weights.chunk(i)?) } else { None },
+            labels: if P::PRESENT { Some(self.labels.chunk(i)?) } else { None },
         })
     }
 }
 
 /// The rows u·STEPS + j of a column.
 #[inline(always)]
-fn lanes<T: Score, M: Fma, const U: usize, const STEPS: usize>(
+pub(super) fn lanes_of<T: Score, M: Fma, const U: usize, const STEPS: usize>(
     column: &[T; CHUNK],
     j: usize,
 ) -> Lanes<M, U> {
@@ -205,11 +372,23 @@ impl<T: Score> ChunkOf<'_, T> {
         j: usize,
     ) -> Row<Lanes<M, U>> {
         Row {
-            chosen: lanes::<T, M, U, STEPS>(self.chosen, j),
-            rejected: self.rejected.map(|column| lanes::<T, M, U, STEPS>(column, j)),
-            margin: self.margins.map(|column| lanes::<T, M, U, STEPS>(column, j)),
-            weight: self.weights.map(|column| lanes::<T, M, U, STEPS>(column, j)),
-            label: self.labels.map(|column| lanes::<T, M, U, STEPS>(column, j)),
+            chosen: lanes_of::<T, M, U, STEPS>(self.chosen, j),
+            rejected: self.rejected.map(|column| lanes_of::<T, M, U, STEPS>(column, j)),
+            margin: self.margins.map(|column| lanes_of::<T, M, U, STEPS>(column, j)),
+            extras: self.extras.row::<M, U, STEPS>(j),
+        }
+    }
+}
+
+impl<T: Score> ExtrasOf<'_, T> {
+    #[inline(always)]
+    pub(crate) fn row<M: Fma, const U: usize, const STEPS: usize>(
+        &self,
+        j: usize,
+    ) -> Extras<Lanes<M, U>> {
+        Extras {
+            weight: self.weights.map(|column| lanes_of::<T, M, U, STEPS>(column, j)),
+            label: self.labels.map(|column| lanes_of::<T, M, U, STEPS>(column, j)),
         }
     }
 }

@@ -12,14 +12,16 @@ mod columns;
 mod dispatch;
 mod row;
 mod sink;
+mod stage;
 mod sum;
 mod total;
 
+use columns::{Buffers, Part, lanes_of};
 pub(crate) use columns::{Absent, ChunkOf, Column, Columns, Gathered, Negated, Or, Rows};
 pub(crate) use dispatch::Kernel;
 pub use dispatch::Level;
 pub(crate) use row::{Function, Gradient, Hessian, LogSigmoid, Row, Sigmoid, Softplus, Value};
-pub(crate) use sink::{Gradients, Sink};
+pub(crate) use sink::{Gradients, Sink, Slots};
 pub(crate) use sum::{BLOCK, Partial, SumKernel};
 pub(crate) use total::TotalKernel;
 
@@ -27,7 +29,9 @@ use crate::loss::{Jet, PairLoss};
 use crate::math::{Fma, Lanes, each_lane};
 use crate::score::Score;
 use core::marker::PhantomData;
-use row::{evaluate, store};
+use core::ops::Range;
+use row::{Argument, Extras, evaluate, store};
+use stage::{Source, Stage, groups};
 
 /// Rows that go through a kernel together.
 pub(crate) const CHUNK: usize = 32;
@@ -45,65 +49,107 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<T, F, R
     type Output = ();
 
     #[inline(always)]
-    fn run<M: Fma>(mut self) {
-        let mut buffers = self.rows.buffers(self.len);
+    fn run<M: Fma>(self) {
+        if !M::LOCK_STEP {
+            self.pass::<M, 4, 1, CHUNK>();
+        } else if T::DOUBTS {
+            self.pass::<M, 4, 1, CHUNK>();
+        } else {
+            self.pass::<M, 2, 1, CHUNK>();
+        }
+    }
+}
+
+impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
+    #[inline(always)]
+    fn pass<M: Fma, const N: usize, const U: usize, const STEPS: usize>(mut self) {
+        let function = self.function;
+        let mut buffers = Buffers::new();
+        let mut stage = Stage::<N>::new();
         let mut spare = [T::zero(); CHUNK];
-        let mut start = 0;
-        while start < self.len {
-            let Some(chunk) = self.rows.chunk(start, &mut buffers) else { return };
-            map::<T, M, F>(self.function, &chunk, self.sink.slot(start, &mut spare));
-            self.sink.commit(start, &spare);
-            start += CHUNK;
+        for rows in parts(0..self.len) {
+            let mut part = self.rows.part(rows.clone(), &mut buffers);
+            let mut slots = self.sink.slots(rows.clone(), &mut spare);
+            for group in groups(rows.len()) {
+                if F::HAS_TAIL {
+                    stage.fill::<T, M, F, _>(function, &mut part, group.clone());
+                }
+                for (place, i) in group.enumerate() {
+                    let Some(slot) = slots.slot(i) else { break };
+                    map::<T, M, F, _, N, U, STEPS>(function, &mut part, i, &stage, place, slot);
+                    slots.commit(i);
+                }
+            }
         }
-        if !self.len.is_multiple_of(CHUNK) {
-            self.sink.finish(self.len - self.len % CHUNK, &spare);
+        let [_, rest] = parts(0..self.len);
+        if !rest.is_empty() {
+            self.sink.finish(rest, &spare);
         }
     }
 }
 
-/// A function of every row of a chunk. A format whose working precision is two numbers goes two at a time.
+/// The whole chunks of some rows, and the partial one at their end.
 #[inline(always)]
-pub(crate) fn map<T: Score, M: Fma, F: Function>(
+fn parts(rows: Range<usize>) -> [Range<usize>; 2] {
+    let rest = rows.end - rows.len() % CHUNK;
+    [rows.start..rest, rest..rows.end]
+}
+
+/// A function of every row of a chunk, the tails of which, if there are any, are in the stage.
+#[inline(always)]
+pub(crate) fn map<T, M, F, P, const N: usize, const U: usize, const STEPS: usize>(
     function: F,
-    chunk: &ChunkOf<'_, T>,
+    part: &mut P,
+    i: usize,
+    stage: &Stage<N>,
+    place: usize,
     results: &mut [T; CHUNK],
-) {
-    if !M::LOCK_STEP {
-        map_chunk::<T, M, F, 1, CHUNK>(function, chunk, results);
-    } else if T::DOUBTS {
-        map_chunk::<T, M, F, 2, 16>(function, chunk, results);
-    } else {
-        map_chunk::<T, M, F, 4, 8>(function, chunk, results);
+) where
+    T: Score,
+    M: Fma,
+    F: Function,
+    P: Part<T>,
+{
+    let Some(source) = stage.source::<T, F, P>(part, i, place) else { return };
+    let mut doubts = [0; CHUNK];
+    if map_chunk::<T, M, F, N, U, STEPS>(function, &source, results, &mut doubts) {
+        let Some(chunk) = part.chunk(i) else { return };
+        for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| **doubt != 0) {
+            results[i] = careful(function, chunk.row::<M, 1, CHUNK>(i), None);
+        }
     }
 }
 
+/// Whether some results are in doubt.
 #[inline(always)]
-fn map_chunk<T: Score, M: Fma, F: Function, const U: usize, const STEPS: usize>(
+fn map_chunk<T, M, F, const N: usize, const U: usize, const STEPS: usize>(
     function: F,
-    chunk: &ChunkOf<'_, T>,
+    source: &Source<'_, T, N>,
     results: &mut [T; CHUNK],
-) {
-    let mut doubts = [false; CHUNK];
-    let mut any = false;
+    doubts: &mut [u64; CHUNK],
+) -> bool
+where
+    T: Score,
+    M: Fma,
+    F: Function,
+{
+    let mut any = 0;
     for j in 0..STEPS {
-        let row = chunk.row::<M, U, STEPS>(j);
-        let (value, _, doubt) = evaluate::<M, U, T::Working<M, U>, F>(function, &row, None);
+        let (Argument { z, tail }, extras) = source.row::<M, F, U, STEPS>(function, j);
+        let y = function.apply(z, tail, extras.label());
+        let (value, _, doubt) = extras.finish(z, y, None);
         let value = value.to_array();
         each_lane! { u of U:
             results[u * STEPS + j] = store::<T, F>(value[u]);
             if T::DOUBTS {
-                doubts[u * STEPS + j] = doubt.0[u];
-                any |= doubt.0[u];
+                // As wide as a number, so that it is stored by the same vectors.
+                let doubt = u64::from(doubt.0[u]);
+                doubts[u * STEPS + j] = doubt;
+                any |= doubt;
             }
         }
     }
-    if T::DOUBTS && any {
-        for i in 0..CHUNK {
-            if doubts[i] {
-                results[i] = careful(function, chunk.row::<M, 1, CHUNK>(i), None);
-            }
-        }
-    }
+    any != 0
 }
 
 /// The careful result for one row.
@@ -135,8 +181,7 @@ impl<T: Score, F: Function> Kernel for ScalarKernel<T, F> {
             chosen: lane(self.chosen),
             rejected: self.rejected.map(lane),
             margin: None,
-            weight: None,
-            label: None,
+            extras: Extras { weight: None, label: None },
         };
         let (value, _, doubt) = evaluate::<M, 1, T::Working<M, 1>, F>(self.function, &row, None);
         if T::DOUBTS && doubt.0[0] {

@@ -10,8 +10,21 @@ pub(crate) struct Row<L> {
     pub(crate) chosen: L,
     pub(crate) rejected: Option<L>,
     pub(crate) margin: Option<L>,
+    pub(crate) extras: Extras<L>,
+}
+
+/// What a row has beyond the columns of which z is made.
+#[derive(Clone, Copy)]
+pub(crate) struct Extras<L> {
     pub(crate) weight: Option<L>,
     pub(crate) label: Option<L>,
+}
+
+/// z and the tail, [`Function::tail`], of `U` rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Argument<P> {
+    pub(crate) z: P,
+    pub(crate) tail: P,
 }
 
 impl<M: Fma, const U: usize> Row<Lanes<M, U>> {
@@ -25,12 +38,14 @@ impl<M: Fma, const U: usize> Row<Lanes<M, U>> {
                 P::difference_with_margin(self.chosen, rejected, margin)
             }
         };
-        match self.weight {
+        match self.extras.weight {
             None => z,
             Some(weight) => z.zero_where_zero(weight),
         }
     }
+}
 
+impl<M: Fma, const U: usize> Extras<Lanes<M, U>> {
     /// The label p and 1 − p.
     #[inline(always)]
     pub(crate) fn label<P: Precision<M, U>>(&self) -> Option<(P, P)> {
@@ -45,12 +60,13 @@ impl<M: Fma, const U: usize> Row<Lanes<M, U>> {
         y: P,
         factor: Option<(f64, f64)>,
     ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
-        let mut y = self.weighted(y);
-        if let Some((high, low)) = factor {
-            y = y * P::constant_pair(high, low);
-        }
+        let before = self.weighted(y);
+        let y = match factor {
+            None => before,
+            Some(factor) => before.last_times(factor),
+        };
         let (value, lost) = y.round(z);
-        (value, lost, y.doubtful(z))
+        (value, lost, y.doubtful(before, z))
     }
 
     /// `w·y`.
@@ -68,8 +84,14 @@ pub(crate) trait Function: Copy {
     /// Whether zeros come out as +0: so that the sign of a zero does not tell which way a gradient was computed.
     const POSITIVE_ZERO: bool = false;
 
-    /// Implementations carry `#[inline(always)]`.
-    fn apply<W: Working>(self, z: W, label: Option<(W, W)>) -> W;
+    /// Whether it is made of one exponential, its tail, which is computed in a pass of its own.
+    const HAS_TAIL: bool;
+
+    /// The tail. Implementations carry `#[inline(always)]`.
+    fn tail<W: Working>(self, z: W) -> W;
+
+    /// The function, given its tail. Implementations carry `#[inline(always)]`.
+    fn apply<W: Working>(self, z: W, tail: W, label: Option<(W, W)>) -> W;
 }
 
 /// L(z).
@@ -85,25 +107,43 @@ pub(crate) struct Gradient<L>(pub(crate) L);
 pub(crate) struct Hessian<L>(pub(crate) L);
 
 impl<L: PairLoss> Function for Value<L> {
+    const HAS_TAIL: bool = L::HAS_TAIL;
     #[inline(always)]
-    fn apply<W: Working>(self, z: W, label: Option<(W, W)>) -> W {
-        self.0.labeled(z, label).value
+    fn tail<W: Working>(self, z: W) -> W {
+        self.0.tail(z, false)
+    }
+
+    #[inline(always)]
+    fn apply<W: Working>(self, z: W, tail: W, label: Option<(W, W)>) -> W {
+        self.0.labeled(z, tail, label).value
     }
 }
 
 impl<L: PairLoss> Function for Gradient<L> {
+    const HAS_TAIL: bool = L::HAS_TAIL;
     const POSITIVE_ZERO: bool = true;
 
     #[inline(always)]
-    fn apply<W: Working>(self, z: W, label: Option<(W, W)>) -> W {
-        self.0.labeled(z, label).grad
+    fn tail<W: Working>(self, z: W) -> W {
+        self.0.tail(z, true)
+    }
+
+    #[inline(always)]
+    fn apply<W: Working>(self, z: W, tail: W, label: Option<(W, W)>) -> W {
+        self.0.labeled(z, tail, label).grad
     }
 }
 
 impl<L: PairLoss> Function for Hessian<L> {
+    const HAS_TAIL: bool = L::HAS_TAIL;
     #[inline(always)]
-    fn apply<W: Working>(self, z: W, label: Option<(W, W)>) -> W {
-        self.0.labeled(z, label).hess
+    fn tail<W: Working>(self, z: W) -> W {
+        self.0.tail(z, true)
+    }
+
+    #[inline(always)]
+    fn apply<W: Working>(self, z: W, tail: W, label: Option<(W, W)>) -> W {
+        self.0.labeled(z, tail, label).hess
     }
 }
 
@@ -120,23 +160,44 @@ pub(crate) struct LogSigmoid;
 pub(crate) struct Softplus;
 
 impl Function for Sigmoid {
+    const HAS_TAIL: bool = true;
+
     #[inline(always)]
-    fn apply<W: Working>(self, x: W, _: Option<(W, W)>) -> W {
-        x.sigmoid()
+    fn tail<W: Working>(self, x: W) -> W {
+        x.exp_neg_abs()
+    }
+
+    #[inline(always)]
+    fn apply<W: Working>(self, x: W, t: W, _: Option<(W, W)>) -> W {
+        x.sigmoid_from(t)
     }
 }
 
 impl Function for LogSigmoid {
+    const HAS_TAIL: bool = true;
+
     #[inline(always)]
-    fn apply<W: Working>(self, x: W, _: Option<(W, W)>) -> W {
-        -(-x).softplus()
+    fn tail<W: Working>(self, x: W) -> W {
+        x.exp_neg_abs()
+    }
+
+    #[inline(always)]
+    fn apply<W: Working>(self, x: W, t: W, _: Option<(W, W)>) -> W {
+        -(-x).softplus_from(t)
     }
 }
 
 impl Function for Softplus {
+    const HAS_TAIL: bool = true;
+
     #[inline(always)]
-    fn apply<W: Working>(self, x: W, _: Option<(W, W)>) -> W {
-        x.softplus()
+    fn tail<W: Working>(self, x: W) -> W {
+        x.exp_neg_abs()
+    }
+
+    #[inline(always)]
+    fn apply<W: Working>(self, x: W, t: W, _: Option<(W, W)>) -> W {
+        x.softplus_from(t)
     }
 }
 
@@ -148,12 +209,14 @@ pub(crate) fn evaluate<M: Fma, const U: usize, P: Precision<M, U>, F: Function>(
     factor: Option<(f64, f64)>,
 ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
     let z = row.z::<P>();
-    row.finish(z, function.apply(z, row.label()), factor)
+    let y = function.apply(z, function.tail(z), row.extras.label());
+    row.extras.finish(z, y, factor)
 }
 
 /// A result of `F` in the format in which it is stored.
 #[inline(always)]
 pub(crate) fn store<T: Score, F: Function>(x: f64) -> T {
     let x = T::narrow(x);
+    let x = if F::HAS_TAIL && x.is_nan() { T::nan() } else { x };
     if F::POSITIVE_ZERO { x + T::zero() } else { x }
 }

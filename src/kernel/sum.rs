@@ -7,18 +7,17 @@
 //!     Π − 1 carried instead of Π so that tiny terms keep their relative precision.
 //! (c) Otherwise the values are added with their rounding errors (compensated).
 
-use super::row::{Gradient, Value, evaluate, store};
-use super::{CHUNK, ChunkOf, Kernel, Rows, Sink, careful};
+use super::row::{Argument, Gradient, Value, evaluate, store};
+use super::stage::{Source, Stage, groups};
+use super::{Buffers, CHUNK, ChunkOf, Kernel, Part, Rows, Sink, Slots, careful, parts};
 use crate::loss::PairLoss;
-use crate::math::{Double, Fma, Lanes, Precision, Working, each_lane, ln_1p};
+use crate::math::{Double, Fma, Precision, each_lane, ln_1p};
 use crate::score::Score;
 use core::marker::PhantomData;
+use core::ops::Range;
 
 /// Rows whose losses are summed in one go. A product of 512 factors of at most 2 in each chain stays finite.
 pub(crate) const BLOCK: usize = 4096;
-
-/// Blocks up to this size end in one logarithm instead of one a chain: a product of at most 2⁵¹².
-const SHORT: usize = 512;
 
 /// A sum and the part of it that its rounding lost. Infinite and NaN sums carry no part.
 #[derive(Clone, Copy, Debug)]
@@ -45,15 +44,16 @@ impl Partial {
     }
 }
 
-/// The sum of the losses of the rows `start..end`, at most [`BLOCK`] of them.
+/// The sum of the losses of some rows, at most [`BLOCK`] of them.
 pub(crate) struct SumKernel<'s, T, L, R, S> {
     pub(crate) loss: L,
     pub(crate) rows: R,
-    pub(crate) start: usize,
-    pub(crate) end: usize,
+    pub(crate) range: Range<usize>,
     /// The gradients are divided by this, a sum of two, before they are rounded.
     pub(crate) divisor: (f64, f64),
     pub(crate) sink: &'s mut S,
+    /// The row that the sink begins with.
+    pub(crate) sink_start: usize,
     pub(crate) format: PhantomData<T>,
 }
 
@@ -63,67 +63,122 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> Kernel for SumKernel<'_, T, 
     #[inline(always)]
     fn run<M: Fma>(self) -> Partial {
         if T::DOUBTS {
-            self.accumulate::<M, Compensated<16>, 2, 16>()
+            self.accumulate::<M, Compensated<CHUNK>, 4, 1, CHUNK>()
         } else if L::HAS_LOG_TERMS && !R::WEIGHTED {
-            self.accumulate::<M, Product<8>, 4, 8>()
+            self.accumulate::<M, Product<CHUNK>, 2, 1, CHUNK>()
         } else {
-            self.accumulate::<M, Compensated<8>, 4, 8>()
+            self.accumulate::<M, Compensated<CHUNK>, 2, 1, CHUNK>()
         }
     }
 }
 
 impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
     #[inline(always)]
-    fn accumulate<M: Fma, A: Accumulator<U>, const U: usize, const STEPS: usize>(self) -> Partial {
+    fn accumulate<M: Fma, A: Take<U>, const N: usize, const U: usize, const STEPS: usize>(
+        self,
+    ) -> Partial {
+        let function = Gradient(self.loss);
         let divisor = Double::<M, 1>::splat(self.divisor.0, self.divisor.1);
         let factor = (Double::splat(1.0, 0.0) / divisor).to_pair();
-        let mut buffers = self.rows.buffers(self.end);
-        let mut sums = A::new();
-        let mut terms = Terms { first: [0.0; CHUNK], second: [0.0; CHUNK], amended: false };
+        let mut buffers = Buffers::new();
         let mut spare = [T::zero(); CHUNK];
-        let mut start = self.start;
-        while start < self.end {
-            let Some(chunk) = self.rows.chunk(start, &mut buffers) else { break };
-            let slot = self.sink.slot(start, &mut spare);
-            let len = self.end - start;
-            // A copy only where the sums may have to be taken again from here.
-            let before = if T::DOUBTS || !M::LOCK_STEP || len < CHUNK { sums } else { A::new() };
-            if M::LOCK_STEP {
-                let sums = Some(&mut sums);
-                sum_chunk::<T, M, L, A, S, U, STEPS, U>(
-                    self.loss, &chunk, factor, slot, &mut terms, sums,
-                );
-            } else {
-                sum_chunk::<T, M, L, A, S, 1, CHUNK, U>(
-                    self.loss, &chunk, factor, slot, &mut terms, None,
-                );
+        let mut stage = Stage::<N>::new();
+        let mut terms = Terms::new();
+        let mut sums = A::new();
+        for rows in parts(self.range.clone()) {
+            let len = rows.len();
+            let to = rows.start - self.sink_start..rows.end - self.sink_start;
+            let mut part = self.rows.part(rows, &mut buffers);
+            let mut slots = self.sink.slots(to, &mut spare);
+            for group in groups(len) {
+                if L::HAS_TAIL {
+                    stage.fill::<T, M, _, _>(function, &mut part, group.clone());
+                }
+                for (place, i) in group.enumerate() {
+                    let source = stage.source::<T, Gradient<L>, _>(&mut part, i, place);
+                    let (Some(source), Some(slot)) = (source, slots.slot(i)) else { break };
+                    // A copy only where the sums may have to be taken again from here.
+                    let before = if T::DOUBTS { sums } else { A::new() };
+                    let whole = len >= CHUNK;
+                    let amended = if whole {
+                        sum_chunk::<T, M, L, A, S, N, U, STEPS>(
+                            self.loss, &source, factor, slot, &mut terms, &mut sums,
+                        )
+                    } else {
+                        sum_chunk::<T, M, L, Apart<A>, S, N, 1, CHUNK>(
+                            self.loss, &source, factor, slot, &mut terms, &mut Apart::new(),
+                        )
+                    };
+                    if amended {
+                        if let Some(chunk) = part.chunk(i) {
+                            terms.settle::<T, M, L, S>(self.loss, &chunk, factor, slot);
+                        }
+                    }
+                    if amended || !whole {
+                        let before = if whole { before } else { sums };
+                        sums = terms.added_to::<M, A, U, STEPS>(before, len);
+                    }
+                    slots.commit(i);
+                }
             }
-            self.sink.commit(start, &spare);
-            if !M::LOCK_STEP || terms.amended || len < CHUNK {
-                sums = terms.add_to::<A, U, STEPS>(before, len);
-            }
-            start += CHUNK;
         }
-        if S::WANTED && !self.end.is_multiple_of(CHUNK) {
-            self.sink.finish(self.end - self.end % CHUNK, &spare);
+        let [_, rest] = parts(self.range);
+        if S::WANTED && !rest.is_empty() {
+            self.sink.finish(rest.start - self.sink_start..rest.end - self.sink_start, &spare);
         }
-        sums.finish::<M>(self.end - self.start)
+        sums.finish::<M>()
     }
 }
 
 /// What a chunk gives the accumulator: two numbers a row.
+#[repr(align(64))]
 struct Terms {
     first: [f64; CHUNK],
     second: [f64; CHUNK],
-    /// Whether some have been computed again since the accumulator took them.
-    amended: bool,
+    doubts: [u64; CHUNK],
 }
 
 impl Terms {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { first: [0.0; CHUNK], second: [0.0; CHUNK], doubts: [0; CHUNK] }
+    }
+
+    /// Computes the rows again of which one result is doubtful.
+    #[cold]
+    #[inline(never)]
+    fn settle<T: Score, M: Fma, L: PairLoss, S: Sink<T>>(
+        &mut self,
+        loss: L,
+        chunk: &ChunkOf<'_, T>,
+        factor: (f64, f64),
+        gradients: &mut [T; CHUNK],
+    ) {
+        for i in 0..CHUNK {
+            if self.doubts[i] == 0 {
+                continue;
+            }
+            let row = chunk.row::<M, 1, CHUNK>(i);
+            let (_, _, doubt) = evaluate::<M, 1, T::Working<M, 1>, _>(Value(loss), &row, None);
+            if doubt.0[0] {
+                self.first[i] = careful::<T, M, _>(Value(loss), row, None).widen();
+                self.second[i] = 0.0;
+            }
+            if S::WANTED {
+                let function = Gradient(loss);
+                let (_, _, doubt) =
+                    evaluate::<M, 1, T::Working<M, 1>, _>(function, &row, Some(factor));
+                if doubt.0[0] {
+                    gradients[i] = careful(function, row, Some(factor));
+                }
+            }
+        }
+    }
+
     /// The sums after the chunk, `before` being those ahead of it. Rows past the end of the batch add nothing.
     #[cold]
     #[inline(never)]
-    fn add_to<A: Accumulator<U>, const U: usize, const STEPS: usize>(
+    fn added_to<M: Fma, A: Take<U>, const U: usize, const STEPS: usize>(
         &mut self,
         before: A,
         len: usize,
@@ -138,126 +193,126 @@ impl Terms {
                 first[u] = self.first[u * STEPS + j];
                 second[u] = self.second[u * STEPS + j];
             }
-            sums.add(j, first, second);
+            sums.take::<M>(j, first, second);
         }
-        self.amended = false;
         sums
     }
 }
 
+/// The gradients of a chunk, and its terms: into `sums`, and into `out` where they may be needed again. Whether they are.
 #[inline(always)]
-fn sum_chunk<T, M, L, A, S, const U: usize, const STEPS: usize, const V: usize>(
+fn sum_chunk<T, M, L, A, S, const N: usize, const U: usize, const STEPS: usize>(
     loss: L,
-    chunk: &ChunkOf<'_, T>,
+    source: &Source<'_, T, N>,
     factor: (f64, f64),
     gradients: &mut [T; CHUNK],
     out: &mut Terms,
-    mut sums: Option<&mut A>,
-) where
+    sums: &mut A,
+) -> bool
+where
     T: Score,
     M: Fma,
     L: PairLoss,
-    A: Accumulator<V>,
+    A: Take<U>,
     S: Sink<T>,
 {
-    let mut doubts = [false; CHUNK];
-    let mut any = false;
+    let mut any = 0;
+    // A local array, because the compiler does not see that the place of the gradients overlaps no column.
+    let mut results = [T::zero(); CHUNK];
     for j in 0..STEPS {
-        let row = chunk.row::<M, U, STEPS>(j);
+        let (Argument { z, tail }, extras) = source.row::<M, _, U, STEPS>(Gradient(loss), j);
         let (first, second) = if A::LOG_TERMS {
-            let z = row.z::<T::Working<M, U>>();
-            let (linear, t, grad) = loss.log_terms(z, row.label());
-            let grad = grad * <T::Working<M, U>>::constant_pair(factor.0, factor.1);
+            let (linear, t, grad) = loss.log_terms(z, tail, extras.label());
             if S::WANTED {
-                let grad = grad.round(z).0.to_array();
-                each_lane! { u of U: gradients[u * STEPS + j] = store::<T, Gradient<L>>(grad[u]); }
+                let grad = grad.last_times(factor);
+                let grad = grad.leading().to_array();
+                each_lane! { u of U: results[u * STEPS + j] = store::<T, Gradient<L>>(grad[u]); }
             }
             (linear.leading().to_array(), t.leading().to_array())
         } else {
-            let z = row.z::<T::Working<M, U>>();
-            let jet = loss.labeled(z, row.label());
-            let (value, lost, doubt) = row.finish(z, jet.value, None);
+            let jet = loss.labeled(z, tail, extras.label());
+            let (value, lost, doubt) = extras.finish(z, jet.value, None);
             let mut doubt = doubt.0;
             if S::WANTED {
-                let (grad, _, grad_doubt) = row.finish(z, jet.grad, Some(factor));
+                let (grad, _, grad_doubt) = extras.finish(z, jet.grad, Some(factor));
                 let grad = grad.to_array();
                 each_lane! { u of U:
-                    gradients[u * STEPS + j] = store::<T, Gradient<L>>(grad[u]);
+                    results[u * STEPS + j] = store::<T, Gradient<L>>(grad[u]);
                     doubt[u] |= grad_doubt.0[u];
                 }
             }
             if T::DOUBTS {
                 each_lane! { u of U:
-                    doubts[u * STEPS + j] = doubt[u];
-                    any |= doubt[u];
+                    out.doubts[u * STEPS + j] = u64::from(doubt[u]);
+                    any |= u64::from(doubt[u]);
                 }
             }
             (value.to_array(), lost.to_array())
         };
-        each_lane! { u of U:
-            out.first[u * STEPS + j] = first[u];
-            out.second[u * STEPS + j] = second[u];
-        }
-        if let Some(sums) = &mut sums {
-            let (mut firsts, mut seconds) = ([0.0; V], [0.0; V]);
-            each_lane! { v of V:
-                firsts[v] = first[v];
-                seconds[v] = second[v];
+        if T::DOUBTS || A::APART {
+            each_lane! { u of U:
+                out.first[u * STEPS + j] = first[u];
+                out.second[u * STEPS + j] = second[u];
             }
-            sums.add(j, firsts, seconds);
         }
-    }
-    if T::DOUBTS && any {
-        out.amended = true;
-        for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| **doubt) {
-            settle::<T, M, L, S>(loss, chunk.row::<M, 1, CHUNK>(i), factor, i, gradients, out);
-        }
-    }
-}
-
-/// The careful results for a row of which one is doubtful.
-#[cold]
-#[inline(never)]
-fn settle<T: Score, M: Fma, L: PairLoss, S: Sink<T>>(
-    loss: L,
-    row: super::Row<Lanes<M, 1>>,
-    factor: (f64, f64),
-    i: usize,
-    gradients: &mut [T; CHUNK],
-    out: &mut Terms,
-) {
-    let (_, _, value_doubt) = evaluate::<M, 1, T::Working<M, 1>, _>(Value(loss), &row, None);
-    if value_doubt.0[0] {
-        out.first[i] = careful::<T, M, _>(Value(loss), row, None).widen();
-        out.second[i] = 0.0;
+        sums.take::<M>(j, first, second);
     }
     if S::WANTED {
-        let (_, _, doubt) =
-            evaluate::<M, 1, T::Working<M, 1>, _>(Gradient(loss), &row, Some(factor));
-        if doubt.0[0] {
-            gradients[i] = careful(Gradient(loss), row, Some(factor));
-        }
+        *gradients = results;
     }
+    any != 0
 }
 
-/// Running sums in interleaved chains, each of which takes `U` rows at a time.
-trait Accumulator<const U: usize>: Copy {
+/// Running sums in interleaved chains.
+trait Accumulator: Copy {
     /// Whether it takes (a, t) of a + log(1 + t); else a value and what its rounding lost.
     const LOG_TERMS: bool;
 
+    /// Whether the terms are kept, to be added later.
+    const APART: bool = false;
+
     fn new() -> Self;
-    fn add(&mut self, chain: usize, first: [f64; U], second: [f64; U]);
-    fn finish<M: Fma>(self, len: usize) -> Partial;
+    fn finish<M: Fma>(self) -> Partial;
+}
+
+/// Chains that take `U` rows at a time.
+trait Take<const U: usize>: Accumulator {
+    fn take<M: Fma>(&mut self, chain: usize, first: [f64; U], second: [f64; U]);
+}
+
+/// For the terms of `A`, which are added later.
+#[derive(Clone, Copy)]
+struct Apart<A>(A);
+
+impl<A: Accumulator> Accumulator for Apart<A> {
+    const LOG_TERMS: bool = A::LOG_TERMS;
+    const APART: bool = true;
+
+    #[inline(always)]
+    fn new() -> Self {
+        Self(A::new())
+    }
+
+    #[inline(always)]
+    fn finish<M: Fma>(self) -> Partial {
+        self.0.finish::<M>()
+    }
+}
+
+impl<A: Accumulator> Take<1> for Apart<A> {
+    #[inline(always)]
+    fn take<M: Fma>(&mut self, _: usize, _: [f64; 1], _: [f64; 1]) {}
 }
 
 /// Σ (value + lost), with the errors of the additions.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 struct Compensated<const CHAINS: usize> {
     sum: [f64; CHAINS],
     lost: [f64; CHAINS],
 }
 
-impl<const U: usize, const CHAINS: usize> Accumulator<U> for Compensated<CHAINS> {
+impl<const CHAINS: usize> Accumulator for Compensated<CHAINS> {
     const LOG_TERMS: bool = false;
 
     #[inline(always)]
@@ -266,7 +321,27 @@ impl<const U: usize, const CHAINS: usize> Accumulator<U> for Compensated<CHAINS>
     }
 
     #[inline(always)]
-    fn add(&mut self, chain: usize, values: [f64; U], lost: [f64; U]) {
+    fn finish<M: Fma>(self) -> Partial {
+        let Self { mut sum, mut lost } = self;
+        let mut half = CHAINS / 2;
+        while half > 0 {
+            for i in 0..half {
+                let (a, b) = (sum[i], sum[i + half]);
+                sum[i] = a + b;
+                let b_part = sum[i] - a;
+                lost[i] += ((a - (sum[i] - b_part)) + (b - b_part)) + lost[i + half];
+            }
+            half /= 2;
+        }
+        // The error of a sum that has become infinite is NaN, and means nothing.
+        let (sum, lost) = (sum[0], if sum[0].is_finite() { lost[0] } else { 0.0 });
+        Partial::ZERO.plus(Partial { sum, lost })
+    }
+}
+
+impl<const U: usize, const CHAINS: usize> Take<U> for Compensated<CHAINS> {
+    #[inline(always)]
+    fn take<M: Fma>(&mut self, chain: usize, values: [f64; U], lost: [f64; U]) {
         let (mut sum, mut errors) = (self.sum[chain], self.lost[chain]);
         each_lane! { u of U:
             let x = values[u];
@@ -278,28 +353,18 @@ impl<const U: usize, const CHAINS: usize> Accumulator<U> for Compensated<CHAINS>
         self.sum[chain] = sum;
         self.lost[chain] = errors;
     }
-
-    #[inline(always)]
-    fn finish<M: Fma>(self, _: usize) -> Partial {
-        let mut total = Partial::ZERO;
-        for (sum, lost) in self.sum.into_iter().zip(self.lost) {
-            // The error of a sum that has become infinite is NaN, and means nothing.
-            let lost = if sum.is_finite() { lost } else { 0.0 };
-            total = total.plus(Partial { sum, lost });
-        }
-        total
-    }
 }
 
 /// Σ a + log Π (1 + t), as Σ a, E = Π − 1 and Π.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 struct Product<const CHAINS: usize> {
     linear: [f64; CHAINS],
     excess: [f64; CHAINS],
     whole: [f64; CHAINS],
 }
 
-impl<const CHAINS: usize> Accumulator<4> for Product<CHAINS> {
+impl<const CHAINS: usize> Accumulator for Product<CHAINS> {
     const LOG_TERMS: bool = true;
 
     #[inline(always)]
@@ -307,32 +372,30 @@ impl<const CHAINS: usize> Accumulator<4> for Product<CHAINS> {
         Self { linear: [0.0; CHAINS], excess: [0.0; CHAINS], whole: [1.0; CHAINS] }
     }
 
-    /// (E₁, Π₁)∘(E₂, Π₂) = (E₁ + E₂·Π₁, Π₁·Π₂), in a tree of four.
     #[inline(always)]
-    fn add(&mut self, chain: usize, linear: [f64; 4], t: [f64; 4]) {
-        let d = [1.0 + t[0], 1.0 + t[1], 1.0 + t[2], 1.0 + t[3]];
-        let (e01, d01) = (t[1] * d[0] + t[0], d[0] * d[1]);
-        let (e23, d23) = (t[3] * d[2] + t[2], d[2] * d[3]);
-        let (excess, whole) = (self.excess[chain], self.whole[chain]);
-        self.excess[chain] = (e23 * d01 + e01) * whole + excess;
-        self.whole[chain] = (d01 * d23) * whole;
-        self.linear[chain] += (linear[0] + linear[1]) + (linear[2] + linear[3]);
-    }
-
-    #[inline(always)]
-    fn finish<M: Fma>(self, len: usize) -> Partial {
-        let plain = |sum: f64| Partial { sum, lost: 0.0 };
-        let mut total = Partial::ZERO;
-        let (mut excess, mut whole) = (0.0, 1.0);
-        for ((linear, e), d) in self.linear.into_iter().zip(self.excess).zip(self.whole) {
-            total = total.plus(plain(linear));
-            if len > SHORT {
-                total = total.plus(plain(ln_1p::<M>(e)));
-            } else {
-                excess += e * whole;
-                whole *= d;
-            }
+    fn finish<M: Fma>(self) -> Partial {
+        let Self { linear: mut sum, excess, .. } = self;
+        for i in 0..CHAINS {
+            sum[i] += ln_1p::<M>(excess[i]);
         }
-        if len > SHORT { total } else { total.plus(plain(ln_1p::<M>(excess))) }
+        let mut half = CHAINS / 2;
+        while half > 0 {
+            for i in 0..half {
+                sum[i] += sum[i + half];
+            }
+            half /= 2;
+        }
+        Partial { sum: sum[0], lost: 0.0 }
+    }
+}
+
+impl<const CHAINS: usize> Take<1> for Product<CHAINS> {
+    /// (E₁, Π₁)∘(E₂, Π₂) = (E₁ + E₂·Π₁, Π₁·Π₂).
+    #[inline(always)]
+    fn take<M: Fma>(&mut self, chain: usize, [linear]: [f64; 1], [t]: [f64; 1]) {
+        let whole = self.whole[chain];
+        self.excess[chain] = M::mul_add(t, whole, self.excess[chain]);
+        self.whole[chain] = (1.0 + t) * whole;
+        self.linear[chain] -= linear;
     }
 }

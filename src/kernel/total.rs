@@ -1,7 +1,7 @@
 //! The exact total of the losses.
 
 use super::row::Value;
-use super::{CHUNK, Kernel, Rows, map};
+use super::{Buffers, CHUNK, Kernel, Rows, Stage, groups, map, parts};
 use crate::loss::PairLoss;
 use crate::math::Fma;
 use crate::reduce::{Accumulator, Total};
@@ -20,27 +20,53 @@ impl<T: Score, L: PairLoss, R: Rows<T>> Kernel for TotalKernel<'_, T, L, R> {
 
     #[inline(always)]
     fn run<M: Fma>(self) -> Total {
+        if !M::LOCK_STEP {
+            self.pass::<M, 4, 1, CHUNK>()
+        } else if T::DOUBTS {
+            self.pass::<M, 4, 1, CHUNK>()
+        } else {
+            self.pass::<M, 2, 1, CHUNK>()
+        }
+    }
+}
+
+impl<T: Score, L: PairLoss, R: Rows<T>> TotalKernel<'_, T, L, R> {
+    #[inline(always)]
+    fn pass<M: Fma, const N: usize, const U: usize, const STEPS: usize>(self) -> Total {
+        let function = Value(self.loss);
         let mut accumulator = Accumulator::default();
-        let mut buffers = self.rows.buffers(self.len);
+        let mut buffers = Buffers::new();
+        let mut stage = Stage::<N>::new();
         let mut results = [T::zero(); CHUNK];
-        let mut start = 0;
-        while start < self.len {
-            let Some(chunk) = self.rows.chunk(start, &mut buffers) else { break };
-            map::<T, M, _>(Value(self.loss), &chunk, &mut results);
-            let terms = results.map(T::widen);
-            let len = (self.len - start).min(CHUNK);
-            let terms = terms.get(..len).unwrap_or_default();
-            match self.weights {
-                None => accumulator.add_terms(terms),
-                Some(weights) => {
-                    let mut wide = [0.0; CHUNK];
-                    for (slot, w) in wide.iter_mut().zip(weights.get(start..).unwrap_or_default()) {
-                        *slot = w.widen();
+        for rows in parts(0..self.len) {
+            let (start, end) = (rows.start, rows.end);
+            let mut part = self.rows.part(rows.clone(), &mut buffers);
+            for group in groups(rows.len()) {
+                if L::HAS_TAIL {
+                    stage.fill::<T, M, _, _>(function, &mut part, group.clone());
+                }
+                for (place, i) in group.enumerate() {
+                    map::<T, M, _, _, N, U, STEPS>(
+                        function, &mut part, i, &stage, place, &mut results,
+                    );
+                    let terms = results.map(T::widen);
+                    let start = start + i * CHUNK;
+                    let len = (end - start).min(CHUNK);
+                    let terms = terms.get(..len).unwrap_or_default();
+                    match self.weights {
+                        None => accumulator.add_terms(terms),
+                        Some(weights) => {
+                            let mut wide = [0.0; CHUNK];
+                            let weights = weights.get(start..).unwrap_or_default();
+                            for (slot, w) in wide.iter_mut().zip(weights) {
+                                *slot = w.widen();
+                            }
+                            let weights = wide.get(..len).unwrap_or_default();
+                            accumulator.add_weighted_terms(terms, weights);
+                        }
                     }
-                    accumulator.add_weighted_terms(terms, wide.get(..len).unwrap_or_default());
                 }
             }
-            start += CHUNK;
         }
         accumulator.total()
     }

@@ -32,19 +32,33 @@ use crate::math::Working;
 pub struct Logistic;
 
 impl PairLoss for Logistic {
+    const HAS_TAIL: bool = true;
     const HAS_LOG_TERMS: bool = true;
 
     #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
+        self.jet_from(z, z.exp_neg_abs())
+    }
+
+    #[inline(always)]
+    fn mixed_jet<W: Working>(self, z: W, p: W, q: W) -> Jet<W> {
+        self.mixed_jet_from(z, z.exp_neg_abs(), p, q)
+    }
+
+    #[inline(always)]
+    fn tail<W: Working>(self, z: W, short: bool) -> W {
+        if short { z.exp_neg_abs_short() } else { z.exp_neg_abs() }
+    }
+
+    #[inline(always)]
+    fn jet_from<W: Working>(self, z: W, t: W) -> Jet<W> {
         let y = -z;
-        let t = z.exp_neg_abs();
         Jet { value: y.softplus_from(t), grad: -y.sigmoid_from(t), hess: W::sigmoid_slope_from(t) }
     }
 
     /// The value is log(1 + e^−|z|) + |z|·(weight of the losing side): one evaluation, no cancellation.
     #[inline(always)]
-    fn mixed_jet<W: Working>(self, z: W, p: W, q: W) -> Jet<W> {
-        let t = z.exp_neg_abs();
+    fn mixed_jet_from<W: Working>(self, z: W, t: W, p: W, q: W) -> Jet<W> {
         let linear = wrong_side(z, p, q);
         Jet {
             value: linear.add_same_sign(linear.drop_tail(t).ln_1p_unit()),
@@ -54,11 +68,13 @@ impl PairLoss for Logistic {
     }
 
     #[inline(always)]
-    fn log_terms<W: Working>(self, z: W, label: Option<(W, W)>) -> (W, W, W) {
-        let t = z.exp_neg_abs();
+    fn log_terms<W: Working>(self, z: W, t: W, label: Option<(W, W)>) -> (W, W, W) {
         match label {
-            None => ((-z).positive_part(), t, -(-z).sigmoid_from(t)),
-            Some((p, q)) => (wrong_side(z, p, q), t, mixed_grad(z, t, p, q)),
+            None => {
+                let n = W::select(z.lt(W::constant(0.0)), W::constant(1.0), t);
+                (z.negative_part(), t, -n.over_one_plus(t))
+            }
+            Some((p, q)) => (-wrong_side(z, p, q), t, mixed_grad(z, t, p, q)),
         }
     }
 }

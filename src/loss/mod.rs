@@ -80,26 +80,53 @@ pub trait PairLoss: Copy + Send + Sync {
         Jet::mix(self.jet(z), p, self.jet(-z), q)
     }
 
+    /// Whether the loss is made of one exponential, its [`tail`](PairLoss::tail), which kernels then take in a pass of its
+    /// own: two short loops overlap better than a long one.
+    #[doc(hidden)]
+    const HAS_TAIL: bool = false;
+
+    /// The exponential from which [`jet_from`](PairLoss::jet_from) gets the rest; `short` where it serves derivatives or
+    /// sums, for which a shorter polynomial is enough.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn tail<W: Working>(self, z: W, _short: bool) -> W {
+        z
+    }
+
+    /// The jet, given the tail.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn jet_from<W: Working>(self, z: W, _tail: W) -> Jet<W> {
+        self.jet(z)
+    }
+
+    /// The mixed jet, given the tail.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn mixed_jet_from<W: Working>(self, z: W, _tail: W, p: W, q: W) -> Jet<W> {
+        self.mixed_jet(z, p, q)
+    }
+
     /// Whether [`log_terms`](PairLoss::log_terms) is of use: the value is a sum with one logarithm, so that many
     /// values are summed with one logarithm for all.
     #[doc(hidden)]
     const HAS_LOG_TERMS: bool = false;
 
-    /// (a, t, grad) with value = a + log(1 + t), 0 ≤ t ≤ 1; with the label p where there is one.
+    /// (a, t, grad) with value = log(1 + t) − a, 0 ≤ t ≤ 1; given the tail, with the label p where there is one.
     #[doc(hidden)]
     #[inline(always)]
-    fn log_terms<W: Working>(self, z: W, label: Option<(W, W)>) -> (W, W, W) {
-        let jet = self.labeled(z, label);
-        (jet.value, W::constant(0.0), jet.grad)
+    fn log_terms<W: Working>(self, z: W, tail: W, label: Option<(W, W)>) -> (W, W, W) {
+        let jet = self.labeled(z, tail, label);
+        (-jet.value, W::constant(0.0), jet.grad)
     }
 
-    /// The jet with or without a label (p, 1 − p).
+    /// The jet, given the tail, with or without a label (p, 1 − p).
     #[doc(hidden)]
     #[inline(always)]
-    fn labeled<W: Working>(self, z: W, label: Option<(W, W)>) -> Jet<W> {
+    fn labeled<W: Working>(self, z: W, tail: W, label: Option<(W, W)>) -> Jet<W> {
         match label {
-            None => self.jet(z),
-            Some((p, q)) => self.mixed_jet(z, p, q),
+            None => self.jet_from(z, tail),
+            Some((p, q)) => self.mixed_jet_from(z, tail, p, q),
         }
     }
 

@@ -47,23 +47,39 @@ impl RobustLogistic {
 }
 
 impl PairLoss for RobustLogistic {
+    const HAS_TAIL: bool = true;
     const HAS_LOG_TERMS: bool = true;
 
     #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
-        self.tilt(z, Logistic.jet(z), None)
+        self.jet_from(z, self.tail(z, false))
     }
 
     #[inline(always)]
     fn mixed_jet<W: Working>(self, z: W, p: W, q: W) -> Jet<W> {
-        self.tilt(z, Logistic.mixed_jet(z, p, q), Some((p, q)))
+        self.mixed_jet_from(z, self.tail(z, false), p, q)
     }
 
     #[inline(always)]
-    fn log_terms<W: Working>(self, z: W, label: Option<(W, W)>) -> (W, W, W) {
-        let (linear, t, grad) = Logistic.log_terms(z, label);
-        let jet = self.tilt(z, Jet { value: linear, grad, hess: t }, label);
-        (jet.value, t, jet.grad)
+    fn tail<W: Working>(self, z: W, short: bool) -> W {
+        Logistic.tail(z, short)
+    }
+
+    #[inline(always)]
+    fn jet_from<W: Working>(self, z: W, t: W) -> Jet<W> {
+        self.tilt(z, Logistic.jet_from(z, t), None)
+    }
+
+    #[inline(always)]
+    fn mixed_jet_from<W: Working>(self, z: W, t: W, p: W, q: W) -> Jet<W> {
+        self.tilt(z, Logistic.mixed_jet_from(z, t, p, q), Some((p, q)))
+    }
+
+    #[inline(always)]
+    fn log_terms<W: Working>(self, z: W, t: W, label: Option<(W, W)>) -> (W, W, W) {
+        let (linear, t, grad) = Logistic.log_terms(z, t, label);
+        let jet = self.tilt(z, Jet { value: -linear, grad, hess: t }, label);
+        (-jet.value, t, jet.grad)
     }
 }
 

@@ -79,12 +79,23 @@ impl<L: PairLoss> Tuned<L> {
 }
 
 impl<L: PairLoss> PairLoss for Tuned<L> {
+    const HAS_TAIL: bool = L::HAS_TAIL;
     const HAS_LOG_TERMS: bool = L::HAS_LOG_TERMS;
 
     #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
+        self.jet_from(z, self.tail(z, false))
+    }
+
+    #[inline(always)]
+    fn tail<W: Working>(self, z: W, short: bool) -> W {
+        self.loss.tail(self.inner(z).0, short)
+    }
+
+    #[inline(always)]
+    fn jet_from<W: Working>(self, z: W, tail: W) -> Jet<W> {
         let (t, p, q) = self.inner(z);
-        let jet = self.loss.mixed_jet(t, p, q);
+        let jet = self.loss.mixed_jet_from(t, tail, p, q);
         Jet {
             value: jet.value,
             grad: jet.grad * self.scale,
@@ -93,14 +104,19 @@ impl<L: PairLoss> PairLoss for Tuned<L> {
     }
 
     #[inline(always)]
-    fn log_terms<W: Working>(self, z: W, label: Option<(W, W)>) -> (W, W, W) {
+    fn mixed_jet_from<W: Working>(self, z: W, tail: W, p: W, q: W) -> Jet<W> {
+        Jet::mix(self.jet_from(z, tail), p, self.jet(-z), q)
+    }
+
+    #[inline(always)]
+    fn log_terms<W: Working>(self, z: W, tail: W, label: Option<(W, W)>) -> (W, W, W) {
         if label.is_some() {
             // The label swaps z, not t: with a margin the two sides have different logarithms.
-            let jet = self.labeled(z, label);
-            return (jet.value, W::constant(0.0), jet.grad);
+            let jet = self.labeled(z, tail, label);
+            return (-jet.value, W::constant(0.0), jet.grad);
         }
         let (t, p, q) = self.inner(z);
-        let (linear, t, grad) = self.loss.log_terms(t, Some((p, q)));
+        let (linear, t, grad) = self.loss.log_terms(t, tail, Some((p, q)));
         (linear, t, grad * self.scale)
     }
 }

@@ -404,6 +404,16 @@ impl<M: Fma, const U: usize> Precision<M, U> for Double<M, U> {
     }
 
     #[inline(always)]
+    fn to_parts(self) -> (Lanes<M, U>, Lanes<M, U>) {
+        (self.high, self.low)
+    }
+
+    #[inline(always)]
+    fn from_parts(high: Lanes<M, U>, low: Lanes<M, U>) -> Self {
+        Self { high, low }
+    }
+
+    #[inline(always)]
     fn difference(chosen: Lanes<M, U>, rejected: Lanes<M, U>) -> Self {
         Self::from_sum(chosen.two_sum(-rejected))
     }
@@ -439,11 +449,19 @@ impl<M: Fma, const U: usize> Precision<M, U> for Double<M, U> {
     }
 
     #[inline(always)]
-    fn doubtful(self, margin: Self) -> Mask<U> {
+    fn last_times(self, factor: (f64, f64)) -> Self {
+        let (high, error) = self.high.two_product(Lanes::splat(factor.0));
+        let low = self.low.mul_add(Lanes::splat(factor.0), self.high.mul_add(Lanes::splat(factor.1), error));
+        Self { high, low }
+    }
+
+    #[inline(always)]
+    fn doubtful(self, before: Self, margin: Self) -> Mask<U> {
         let value = self.high.magnitude();
-        let infinity = Lanes::splat(f64::INFINITY);
-        let finite = infinity.gt(margin.high.magnitude()).and(infinity.gt(value));
-        let plain = value.gt(Lanes::splat(TINY)).or(value.equals(Lanes::splat(0.0)));
+        // NaN, or infinite, where one of them is.
+        let size = value + margin.high.magnitude();
+        let finite = Lanes::splat(f64::INFINITY).gt(size);
+        let plain = value.gt(Lanes::splat(TINY)).or(before.high.equals(Lanes::splat(0.0)));
         finite.and(plain).not()
     }
 }

@@ -164,6 +164,22 @@ impl<M: Fma, const U: usize> Lanes<M, U> {
         fn exponent_from_low_bits(a) { f64::from_bits(a.to_bits() << 52) }
     }
 
+    /// The smaller of a and `end`; NaN stays. One instruction, if written like this.
+    #[inline(always)]
+    pub(crate) fn at_most(self, end: f64) -> Self {
+        let mut out = [0.0; U];
+        each_lane! { u of U: out[u] = if end < self.0[u] { end } else { self.0[u] }; }
+        Self::new(out)
+    }
+
+    /// The larger of a and `end`; NaN stays.
+    #[inline(always)]
+    pub(crate) fn at_least(self, end: f64) -> Self {
+        let mut out = [0.0; U];
+        each_lane! { u of U: out[u] = if end > self.0[u] { end } else { self.0[u] }; }
+        Self::new(out)
+    }
+
     /// The sum of two numbers and its rounding error (Knuth).
     #[inline(always)]
     pub(crate) fn two_sum(self, b: Self) -> (Self, Self) {

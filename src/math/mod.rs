@@ -97,6 +97,13 @@ pub trait Working:
     /// [`sigmoid_from`](Working::sigmoid_from) are computed without another exponential.
     fn exp_neg_abs(self) -> Self;
 
+    /// e^−|x| for derivatives and for sums: where one rounding to 24 bits follows, a shorter polynomial is enough.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn exp_neg_abs_short(self) -> Self {
+        self.exp_neg_abs()
+    }
+
     /// log(1 + t) for 0 ≤ t ≤ 1.
     fn ln_1p_unit(self) -> Self;
 
@@ -122,6 +129,7 @@ pub trait Working:
     #[doc(hidden)]
     fn over_one_plus(self, t: Self) -> Self;
 
+
     /// σ(x)·σ(−x), the derivative of σ, given t = e^−|x|.
     fn sigmoid_slope_from(t: Self) -> Self;
 
@@ -145,6 +153,13 @@ pub trait Working:
     #[inline(always)]
     fn positive_part(self) -> Self {
         Self::select(self.lt(Self::constant(0.0)), Self::constant(0.0), self)
+    }
+
+    /// min(x, 0); NaN stays NaN.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn negative_part(self) -> Self {
+        -(-self).positive_part()
     }
 
     /// The smaller of two; a NaN in `self` stays.
@@ -174,6 +189,12 @@ pub trait Precision<M: Fma, const U: usize>: Working {
     /// Exact.
     fn from_lanes(x: Lanes<M, U>) -> Self;
 
+    /// The number as a sum of two, or of one and nothing.
+    fn to_parts(self) -> (Lanes<M, U>, Lanes<M, U>);
+
+    /// The number whose [`to_parts`](Precision::to_parts) these are.
+    fn from_parts(high: Lanes<M, U>, low: Lanes<M, U>) -> Self;
+
     /// `chosen − rejected`, to the full working precision.
     fn difference(chosen: Lanes<M, U>, rejected: Lanes<M, U>) -> Self;
 
@@ -197,8 +218,12 @@ pub trait Precision<M: Fma, const U: usize>: Working {
     /// that the rounding lost.
     fn round(self, margin: Self) -> (Lanes<M, U>, Lanes<M, U>);
 
-    /// Where this precision cannot vouch for `self`, computed from `margin`.
-    fn doubtful(self, margin: Self) -> Mask<U>;
+    /// The product with a sum of two, the last operation before the rounding.
+    fn last_times(self, factor: (f64, f64)) -> Self;
+
+    /// Where this precision cannot vouch for `self`, computed from `margin`, and from `before` by
+    /// [`last_times`](Precision::last_times) if that is not `self`.
+    fn doubtful(self, before: Self, margin: Self) -> Mask<U>;
 }
 
 mod sealed {

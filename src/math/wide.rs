@@ -301,6 +301,14 @@ impl<M: Fma> Precision<M, 1> for Wide<M> {
         Self::from_f64(x.to_array()[0])
     }
 
+    fn to_parts(self) -> (Lanes<M, 1>, Lanes<M, 1>) {
+        (self.leading(), Lanes::splat(0.0))
+    }
+
+    fn from_parts(high: Lanes<M, 1>, low: Lanes<M, 1>) -> Self {
+        Self::from_lanes(high) + Self::from_lanes(low)
+    }
+
     fn difference(chosen: Lanes<M, 1>, rejected: Lanes<M, 1>) -> Self {
         Self::from_lanes(chosen) - Self::from_lanes(rejected)
     }
@@ -330,7 +338,11 @@ impl<M: Fma> Precision<M, 1> for Wide<M> {
         (value.canonical_nan(margin.significand.high), Lanes::splat(0.0))
     }
 
-    fn doubtful(self, _margin: Self) -> Mask<1> {
+    fn last_times(self, factor: (f64, f64)) -> Self {
+        self * Self::constant_pair(factor.0, factor.1)
+    }
+
+    fn doubtful(self, _: Self, _: Self) -> Mask<1> {
         Mask([false])
     }
 }

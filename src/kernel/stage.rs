@@ -1,0 +1,134 @@
+//! A pass in two stages: first the exponentials of some chunks, then what is made of them.
+//!
+//! (a) Processors look ahead by some hundred instructions. One loop with everything in it waits for the ends of its long
+//!     chains; two loops with a small buffer between them keep the multipliers busy.
+//! (b) A function without a tail ([`Function::HAS_TAIL`]) takes z from the columns directly.
+
+use super::columns::{ChunkOf, ExtrasOf, Part};
+use super::row::{Argument, Extras, Function};
+use super::{CHUNK, lanes_of};
+use crate::math::{Fma, Lanes, Precision, each_lane};
+use crate::score::Score;
+use core::ops::Range;
+
+/// Chunks that go through a stage together.
+const GROUP: usize = 4;
+
+/// z and the tail of a group of chunks; `N` is 2 for a working precision of one number, 4 for one of two.
+#[repr(align(64))]
+pub(crate) struct Stage<const N: usize>([[[f64; CHUNK]; N]; GROUP]);
+
+/// The chunks of `rows` rows in groups, by position.
+#[inline(always)]
+pub(crate) fn groups(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    let chunks = rows.div_ceil(CHUNK);
+    (0..chunks).step_by(GROUP).map(move |first| first..(first + GROUP).min(chunks))
+}
+
+impl<const N: usize> Stage<N> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self([[[0.0; CHUNK]; N]; GROUP])
+    }
+
+    /// Computes z and the tail of a group of chunks.
+    #[inline(always)]
+    pub(crate) fn fill<T, M, F, P>(
+        &mut self,
+        function: F,
+        part: &mut P,
+        group: Range<usize>,
+    ) where
+        T: Score,
+        M: Fma,
+        F: Function,
+        P: Part<T>,
+    {
+        for (i, out) in group.zip(&mut self.0) {
+            if let Some(chunk) = part.chunk(i) {
+                if !M::LOCK_STEP {
+                    fill_chunk::<T, M, F, N, 1, CHUNK>(function, &chunk, out);
+                } else if T::DOUBTS {
+                    fill_chunk::<T, M, F, N, 2, 16>(function, &chunk, out);
+                } else {
+                    fill_chunk::<T, M, F, N, 4, 8>(function, &chunk, out);
+                }
+            }
+        }
+    }
+
+    /// What the second stage reads for the chunk at `place` in its group.
+    #[inline(always)]
+    pub(crate) fn source<'c, T, F, P>(
+        &'c self,
+        part: &'c mut P,
+        i: usize,
+        place: usize,
+    ) -> Option<Source<'c, T, N>>
+    where
+        T: Score,
+        F: Function,
+        P: Part<T>,
+    {
+        let stage = self.0.get(place)?;
+        Some(if F::HAS_TAIL {
+            Source { chunk: None, extras: part.extras(i)?, stage }
+        } else {
+            let chunk = part.chunk(i)?;
+            Source { chunk: Some(chunk), extras: chunk.extras, stage }
+        })
+    }
+}
+
+#[inline(always)]
+fn fill_chunk<T, M, F, const N: usize, const U: usize, const STEPS: usize>(
+    function: F,
+    chunk: &ChunkOf<'_, T>,
+    out: &mut [[f64; CHUNK]; N],
+) where
+    T: Score,
+    M: Fma,
+    F: Function,
+{
+    for j in 0..STEPS {
+        let z = chunk.row::<M, U, STEPS>(j).z::<T::Working<M, U>>();
+        let (z, tail) = (z.to_parts(), function.tail(z).to_parts());
+        let numbers = [z.0, tail.0, z.1, tail.1].map(Lanes::to_array);
+        for (out, numbers) in out.iter_mut().zip(numbers) {
+            each_lane! { u of U: out[u * STEPS + j] = numbers[u]; }
+        }
+    }
+}
+
+/// A chunk as the second stage sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'c, T, const N: usize> {
+    chunk: Option<ChunkOf<'c, T>>,
+    extras: ExtrasOf<'c, T>,
+    stage: &'c [[f64; CHUNK]; N],
+}
+
+impl<T: Score, const N: usize> Source<'_, T, N> {
+    /// z, the tail, and what else there is of rows u·STEPS + j.
+    #[inline(always)]
+    pub(crate) fn row<M: Fma, F: Function, const U: usize, const STEPS: usize>(
+        &self,
+        function: F,
+        j: usize,
+    ) -> (Argument<T::Working<M, U>>, Extras<Lanes<M, U>>) {
+        if let Some(chunk) = &self.chunk {
+            let row = chunk.row::<M, U, STEPS>(j);
+            let z = row.z::<T::Working<M, U>>();
+            return (Argument { z, tail: function.tail(z) }, row.extras);
+        }
+        let number = |high: usize| {
+            let part = |i: usize| match self.stage.get(i) {
+                Some(numbers) => lanes_of::<f64, M, U, STEPS>(numbers, j),
+                None => Lanes::splat(0.0),
+            };
+            Precision::from_parts(part(high), part(high + 2))
+        };
+        let argument = Argument { z: number(0), tail: number(1) };
+        (argument, self.extras.row::<M, U, STEPS>(j))
+    }
+}
