@@ -1,7 +1,7 @@
 //! What a batch may have besides its scores, and how its losses are reduced to one.
 
 use crate::error::Error;
-use crate::kernel::{Absent, Column, Columns, Or, Rows};
+use crate::kernel::{Absent, Column, Columns, Or, Padded, Rows};
 use crate::score::Score;
 
 /// How the losses of a batch become one number.
@@ -30,7 +30,7 @@ pub(super) struct Options<'a, T, M> {
     counted: usize,
 }
 
-impl<'a, T: Score, M: Column<T>> Options<'a, T, M> {
+impl<'a, T: Score, M: Column<T, Buffer = Padded<T>>> Options<'a, T, M> {
     /// No options for a batch of `len` rows.
     pub(super) fn none(len: usize) -> Self {
         Self { margins: None, weights: None, labels: None, counted: len }

@@ -10,6 +10,11 @@ use core::ops::Range;
 pub(crate) trait Column<T: 'static>: Copy + Send + Sync {
     const PRESENT: bool = true;
 
+    /// Where a chunk is padded or brought together.
+    type Buffer;
+
+    fn buffer() -> Self::Buffer;
+
     /// The rows of one part of a pass, chunk by chunk.
     type Chunks<'s>: Chunks<T>
     where
@@ -20,11 +25,15 @@ pub(crate) trait Column<T: 'static>: Copy + Send + Sync {
         self,
         rows: Range<usize>,
         fill: T,
-        buffer: &'s mut [T; CHUNK],
+        buffer: &'s mut Self::Buffer,
     ) -> Self::Chunks<'s>
     where
         Self: 's;
 }
+
+/// A chunk that is padded or brought together.
+#[repr(align(64))]
+pub(crate) struct Padded<T>([T; CHUNK]);
 
 /// Rows of a column, chunk by chunk.
 pub(crate) trait Chunks<T> {
@@ -40,10 +49,14 @@ pub(crate) struct Absent;
 
 impl<T: 'static> Column<T> for Absent {
     const PRESENT: bool = false;
+    type Buffer = ();
     type Chunks<'s> = Self;
 
     #[inline(always)]
-    fn chunks<'s>(self, _: Range<usize>, _: T, _: &'s mut [T; CHUNK]) -> Self
+    fn buffer() {}
+
+    #[inline(always)]
+    fn chunks<'s>(self, _: Range<usize>, _: T, (): &'s mut ()) -> Self
     where
         Self: 's,
     {
@@ -61,6 +74,13 @@ impl<T> Chunks<T> for Absent {
 }
 
 impl<'a, T: Score> Column<T> for &'a [T] {
+    type Buffer = Padded<T>;
+
+    #[inline(always)]
+    fn buffer() -> Padded<T> {
+        Padded([T::zero(); CHUNK])
+    }
+
     type Chunks<'s>
         = &'s [[T; CHUNK]]
     where
@@ -71,7 +91,7 @@ impl<'a, T: Score> Column<T> for &'a [T] {
         self,
         rows: Range<usize>,
         fill: T,
-        buffer: &'s mut [T; CHUNK],
+        Padded(buffer): &'s mut Padded<T>,
     ) -> &'s [[T; CHUNK]]
     where
         'a: 's,
@@ -112,28 +132,30 @@ pub(crate) enum OrChunks<'s, T, C> {
     Rows(C),
 }
 
-impl<T: Score, C: Column<T>> Column<T> for Or<C> {
+impl<T: Score, C: Column<T, Buffer = Padded<T>>> Column<T> for Or<C> {
+    type Buffer = Padded<T>;
+
+    #[inline(always)]
+    fn buffer() -> Padded<T> {
+        Padded([T::zero(); CHUNK])
+    }
+
     type Chunks<'s>
         = OrChunks<'s, T, C::Chunks<'s>>
     where
         C: 's;
 
     #[inline(always)]
-    fn chunks<'s>(
-        self,
-        rows: Range<usize>,
-        fill: T,
-        buffer: &'s mut [T; CHUNK],
-    ) -> Self::Chunks<'s>
+    fn chunks<'s>(self, rows: Range<usize>, fill: T, padded: &'s mut Padded<T>) -> Self::Chunks<'s>
     where
         C: 's,
     {
         match self.0 {
             None => {
-                *buffer = [fill; CHUNK];
-                OrChunks::Constant(buffer)
+                padded.0 = [fill; CHUNK];
+                OrChunks::Constant(&padded.0)
             }
-            Some(column) => OrChunks::Rows(column.chunks(rows, fill, buffer)),
+            Some(column) => OrChunks::Rows(column.chunks(rows, fill, padded)),
         }
     }
 }
@@ -162,6 +184,13 @@ pub(crate) struct Buffered<'s, T, C> {
 }
 
 impl<'a, T: Score> Column<T> for Gathered<'a, T> {
+    type Buffer = Padded<T>;
+
+    #[inline(always)]
+    fn buffer() -> Padded<T> {
+        Padded([T::zero(); CHUNK])
+    }
+
     type Chunks<'s>
         = Buffered<'s, T, Self>
     where
@@ -172,7 +201,7 @@ impl<'a, T: Score> Column<T> for Gathered<'a, T> {
         self,
         rows: Range<usize>,
         fill: T,
-        buffer: &'s mut [T; CHUNK],
+        Padded(buffer): &'s mut Padded<T>,
     ) -> Self::Chunks<'s>
     where
         'a: 's,
@@ -199,6 +228,13 @@ impl<T: Score> Chunks<T> for Buffered<'_, T, Gathered<'_, T>> {
 pub(crate) struct Negated<'a, T>(pub(crate) &'a [T]);
 
 impl<'a, T: Score> Column<T> for Negated<'a, T> {
+    type Buffer = Padded<T>;
+
+    #[inline(always)]
+    fn buffer() -> Padded<T> {
+        Padded([T::zero(); CHUNK])
+    }
+
     type Chunks<'s>
         = Buffered<'s, T, Self>
     where
@@ -209,7 +245,7 @@ impl<'a, T: Score> Column<T> for Negated<'a, T> {
         self,
         rows: Range<usize>,
         fill: T,
-        buffer: &'s mut [T; CHUNK],
+        Padded(buffer): &'s mut Padded<T>,
     ) -> Self::Chunks<'s>
     where
         'a: 's,
@@ -256,21 +292,15 @@ pub(crate) struct ExtrasOf<'c, T> {
     labels: Option<&'c [T; CHUNK]>,
 }
 
-/// Where chunks are padded or gathered, one buffer a column.
-#[repr(align(64))]
-pub(crate) struct Buffers<T>([[T; CHUNK]; 5]);
-
-impl<T: Score> Buffers<T> {
-    #[inline(always)]
-    pub(crate) fn new() -> Self {
-        Self([[T::zero(); CHUNK]; 5])
-    }
-}
-
 /// A batch, row by row, whatever its columns.
 pub(crate) trait Rows<T: Score>: Copy + Send + Sync {
     /// Whether rows have weights.
     const WEIGHTED: bool;
+
+    /// Where chunks are padded or brought together, one buffer a column.
+    type Buffers;
+
+    fn buffers() -> Self::Buffers;
 
     /// Some of the rows, chunk by chunk.
     type Part<'s>: Part<T>
@@ -278,7 +308,7 @@ pub(crate) trait Rows<T: Score>: Copy + Send + Sync {
         Self: 's;
 
     /// The given rows: whole chunks, or a partial one.
-    fn part<'s>(self, rows: Range<usize>, buffers: &'s mut Buffers<T>) -> Self::Part<'s>
+    fn part<'s>(self, rows: Range<usize>, buffers: &'s mut Self::Buffers) -> Self::Part<'s>
     where
         Self: 's;
 }
@@ -303,23 +333,35 @@ where
 {
     const WEIGHTED: bool = W::PRESENT;
 
+    type Buffers = Columns<C::Buffer, R::Buffer, M::Buffer, W::Buffer, P::Buffer>;
+
+    #[inline(always)]
+    fn buffers() -> Self::Buffers {
+        Columns {
+            chosen: C::buffer(),
+            rejected: R::buffer(),
+            margins: M::buffer(),
+            weights: W::buffer(),
+            labels: P::buffer(),
+        }
+    }
+
     type Part<'s>
         = Columns<C::Chunks<'s>, R::Chunks<'s>, M::Chunks<'s>, W::Chunks<'s>, P::Chunks<'s>>
     where
         Self: 's;
 
     #[inline(always)]
-    fn part<'s>(self, rows: Range<usize>, buffers: &'s mut Buffers<T>) -> Self::Part<'s>
+    fn part<'s>(self, rows: Range<usize>, buffers: &'s mut Self::Buffers) -> Self::Part<'s>
     where
         Self: 's,
     {
-        let Buffers([a, b, c, d, e]) = buffers;
         Columns {
-            chosen: self.chosen.chunks(rows.clone(), T::zero(), a),
-            rejected: self.rejected.chunks(rows.clone(), T::zero(), b),
-            margins: self.margins.chunks(rows.clone(), T::zero(), c),
-            weights: self.weights.chunks(rows.clone(), T::one(), d),
-            labels: self.labels.chunks(rows, T::one(), e),
+            chosen: self.chosen.chunks(rows.clone(), T::zero(), &mut buffers.chosen),
+            rejected: self.rejected.chunks(rows.clone(), T::zero(), &mut buffers.rejected),
+            margins: self.margins.chunks(rows.clone(), T::zero(), &mut buffers.margins),
+            weights: self.weights.chunks(rows.clone(), T::one(), &mut buffers.weights),
+            labels: self.labels.chunks(rows, T::one(), &mut buffers.labels),
         }
     }
 }
@@ -354,41 +396,32 @@ where
     }
 }
 
-/// The rows u·STEPS + j of a column.
+/// Rows j and, in lock step, those every `CHUNK`/`U` further on of a column.
 #[inline(always)]
-pub(super) fn lanes_of<T: Score, M: Fma, const U: usize, const STEPS: usize>(
-    column: &[T; CHUNK],
-    j: usize,
-) -> Lanes<M, U> {
+fn lanes<T: Score, M: Fma, const U: usize>(column: &[T; CHUNK], j: usize) -> Lanes<M, U> {
     let mut out = [0.0; U];
-    each_lane! { u of U: out[u] = column[u * STEPS + j].widen(); }
+    each_lane! { u of U: out[u] = column[u * (CHUNK / U) + j].widen(); }
     Lanes::new(out)
 }
 
 impl<T: Score> ChunkOf<'_, T> {
     #[inline(always)]
-    pub(crate) fn row<M: Fma, const U: usize, const STEPS: usize>(
-        &self,
-        j: usize,
-    ) -> Row<Lanes<M, U>> {
+    pub(crate) fn row<M: Fma, const U: usize>(&self, j: usize) -> Row<Lanes<M, U>> {
         Row {
-            chosen: lanes_of::<T, M, U, STEPS>(self.chosen, j),
-            rejected: self.rejected.map(|column| lanes_of::<T, M, U, STEPS>(column, j)),
-            margin: self.margins.map(|column| lanes_of::<T, M, U, STEPS>(column, j)),
-            extras: self.extras.row::<M, U, STEPS>(j),
+            chosen: lanes(self.chosen, j),
+            rejected: self.rejected.map(|column| lanes(column, j)),
+            margin: self.margins.map(|column| lanes(column, j)),
+            extras: self.extras.row(j),
         }
     }
 }
 
 impl<T: Score> ExtrasOf<'_, T> {
     #[inline(always)]
-    pub(crate) fn row<M: Fma, const U: usize, const STEPS: usize>(
-        &self,
-        j: usize,
-    ) -> Extras<Lanes<M, U>> {
+    pub(crate) fn row<M: Fma, const U: usize>(&self, j: usize) -> Extras<Lanes<M, U>> {
         Extras {
-            weight: self.weights.map(|column| lanes_of::<T, M, U, STEPS>(column, j)),
-            label: self.labels.map(|column| lanes_of::<T, M, U, STEPS>(column, j)),
+            weight: self.weights.map(|column| lanes(column, j)),
+            label: self.labels.map(|column| lanes(column, j)),
         }
     }
 }

@@ -16,8 +16,8 @@ mod stage;
 mod sum;
 mod total;
 
-use columns::{Buffers, Part, lanes_of};
-pub(crate) use columns::{Absent, ChunkOf, Column, Columns, Gathered, Negated, Or, Rows};
+use columns::Part;
+pub(crate) use columns::{Absent, ChunkOf, Column, Columns, Gathered, Negated, Or, Padded, Rows};
 pub(crate) use dispatch::Kernel;
 pub use dispatch::Level;
 pub(crate) use row::{Function, Gradient, Hessian, LogSigmoid, Row, Sigmoid, Softplus, Value};
@@ -26,7 +26,7 @@ pub(crate) use sum::{BLOCK, Partial, SumKernel};
 pub(crate) use total::TotalKernel;
 
 use crate::loss::{Jet, PairLoss};
-use crate::math::{Fma, Lanes, each_lane};
+use crate::math::{Fma, Lanes};
 use crate::score::Score;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -50,21 +50,15 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<T, F, R
 
     #[inline(always)]
     fn run<M: Fma>(self) {
-        if !M::LOCK_STEP {
-            self.pass::<M, 4, 1, CHUNK>();
-        } else if T::DOUBTS {
-            self.pass::<M, 4, 1, CHUNK>();
-        } else {
-            self.pass::<M, 2, 1, CHUNK>();
-        }
+        if T::DOUBTS { self.pass::<M, 4>() } else { self.pass::<M, 2>() }
     }
 }
 
 impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
     #[inline(always)]
-    fn pass<M: Fma, const N: usize, const U: usize, const STEPS: usize>(mut self) {
+    fn pass<M: Fma, const N: usize>(mut self) {
         let function = self.function;
-        let mut buffers = Buffers::new();
+        let mut buffers = R::buffers();
         let mut stage = Stage::<N>::new();
         let mut spare = [T::zero(); CHUNK];
         for rows in parts(0..self.len) {
@@ -76,7 +70,7 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
                 }
                 for (place, i) in group.enumerate() {
                     let Some(slot) = slots.slot(i) else { break };
-                    map::<T, M, F, _, N, U, STEPS>(function, &mut part, i, &stage, place, slot);
+                    map::<T, M, F, _, N>(function, &mut part, i, &stage, place, slot);
                     slots.commit(i);
                 }
             }
@@ -97,7 +91,7 @@ fn parts(rows: Range<usize>) -> [Range<usize>; 2] {
 
 /// A function of every row of a chunk, the tails of which, if there are any, are in the stage.
 #[inline(always)]
-pub(crate) fn map<T, M, F, P, const N: usize, const U: usize, const STEPS: usize>(
+pub(crate) fn map<T, M, F, P, const N: usize>(
     function: F,
     part: &mut P,
     i: usize,
@@ -112,17 +106,17 @@ pub(crate) fn map<T, M, F, P, const N: usize, const U: usize, const STEPS: usize
 {
     let Some(source) = stage.source::<T, F, P>(part, i, place) else { return };
     let mut doubts = [0; CHUNK];
-    if map_chunk::<T, M, F, N, U, STEPS>(function, &source, results, &mut doubts) {
+    if map_chunk::<T, M, F, N>(function, &source, results, &mut doubts) {
         let Some(chunk) = part.chunk(i) else { return };
         for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| **doubt != 0) {
-            results[i] = careful(function, chunk.row::<M, 1, CHUNK>(i), None);
+            results[i] = careful(function, chunk.row::<M, 1>(i), None);
         }
     }
 }
 
 /// Whether some results are in doubt.
 #[inline(always)]
-fn map_chunk<T, M, F, const N: usize, const U: usize, const STEPS: usize>(
+fn map_chunk<T, M, F, const N: usize>(
     function: F,
     source: &Source<'_, T, N>,
     results: &mut [T; CHUNK],
@@ -134,19 +128,14 @@ where
     F: Function,
 {
     let mut any = 0;
-    for j in 0..STEPS {
-        let (Argument { z, tail }, extras) = source.row::<M, F, U, STEPS>(function, j);
+    for i in 0..CHUNK {
+        let (Argument { z, tail }, extras) = source.row::<M, F>(function, i);
         let y = function.apply(z, tail, extras.label());
-        let (value, _, doubt) = extras.finish(z, y, None);
-        let value = value.to_array();
-        each_lane! { u of U:
-            results[u * STEPS + j] = store::<T, F>(value[u]);
-            if T::DOUBTS {
-                // As wide as a number, so that it is stored by the same vectors.
-                let doubt = u64::from(doubt.0[u]);
-                doubts[u * STEPS + j] = doubt;
-                any |= doubt;
-            }
+        let (value, _, doubt) = extras.finish(z, y, None, F::HAS_TAIL);
+        results[i] = store::<T, M, F>(value);
+        if T::DOUBTS {
+            doubts[i] = doubt.to_bits();
+            any |= doubts[i];
         }
     }
     any != 0
@@ -161,7 +150,7 @@ pub(crate) fn careful<T: Score, M: Fma, F: Function>(
     factor: Option<(f64, f64)>,
 ) -> T {
     let (value, ..) = evaluate::<M, 1, T::Careful<M>, F>(function, &row, factor);
-    store::<T, F>(value.to_array()[0])
+    store::<T, M, F>(value)
 }
 
 /// A function of one row.
@@ -184,10 +173,10 @@ impl<T: Score, F: Function> Kernel for ScalarKernel<T, F> {
             extras: Extras { weight: None, label: None },
         };
         let (value, _, doubt) = evaluate::<M, 1, T::Working<M, 1>, F>(self.function, &row, None);
-        if T::DOUBTS && doubt.0[0] {
+        if T::DOUBTS && doubt.to_bits() != 0 {
             return careful(self.function, row, None);
         }
-        store::<T, F>(value.to_array()[0])
+        store::<T, M, F>(value)
     }
 }
 

@@ -52,20 +52,23 @@ impl<M: Fma, const U: usize> Extras<Lanes<M, U>> {
         self.label.map(|p| (P::from_lanes(p), P::difference(Lanes::splat(1.0), p)))
     }
 
-    /// `factor·w·y` for a result y at margin z, rounded once; what the rounding lost; and whether it is doubtful.
+    /// `factor·w·y` for a result y at margin z, rounded once; what the rounding lost; and whether it is doubtful. A NaN is
+    /// the canonical one, unless the caller sees to it because y `carries_nan`: it is NaN wherever z is.
     #[inline(always)]
     pub(crate) fn finish<P: Precision<M, U>>(
         &self,
         z: P,
         y: P,
         factor: Option<(f64, f64)>,
+        carries_nan: bool,
     ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
         let before = self.weighted(y);
         let y = match factor {
             None => before,
             Some(factor) => before.last_times(factor),
         };
-        let (value, lost) = y.round(z);
+        let (value, lost) = y.round();
+        let value = if carries_nan { value } else { value.canonical_nan(z.leading()) };
         (value, lost, y.doubtful(before, z))
     }
 
@@ -210,13 +213,14 @@ pub(crate) fn evaluate<M: Fma, const U: usize, P: Precision<M, U>, F: Function>(
 ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
     let z = row.z::<P>();
     let y = function.apply(z, function.tail(z), row.extras.label());
-    row.extras.finish(z, y, factor)
+    row.extras.finish(z, y, factor, false)
 }
 
 /// A result of `F` in the format in which it is stored.
 #[inline(always)]
-pub(crate) fn store<T: Score, F: Function>(x: f64) -> T {
-    let x = T::narrow(x);
-    let x = if F::HAS_TAIL && x.is_nan() { T::nan() } else { x };
+pub(crate) fn store<T: Score, M: Fma, F: Function>(x: Lanes<M, 1>) -> T {
+    let x = T::narrow(x.to_f64());
+    // What is NaN has been doubted and computed again, if it can be.
+    let x = if F::HAS_TAIL && !T::DOUBTS && x.is_nan() { T::nan() } else { x };
     if F::POSITIVE_ZERO { x + T::zero() } else { x }
 }

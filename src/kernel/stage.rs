@@ -4,15 +4,15 @@
 //!     chains; two loops with a small buffer between them keep the multipliers busy.
 //! (b) A function without a tail ([`Function::HAS_TAIL`]) takes z from the columns directly.
 
+use super::CHUNK;
 use super::columns::{ChunkOf, ExtrasOf, Part};
 use super::row::{Argument, Extras, Function};
-use super::{CHUNK, lanes_of};
 use crate::math::{Fma, Lanes, Precision, each_lane};
 use crate::score::Score;
 use core::ops::Range;
 
 /// Chunks that go through a stage together.
-const GROUP: usize = 4;
+const GROUP: usize = 2;
 
 /// z and the tail of a group of chunks; `N` is 2 for a working precision of one number, 4 for one of two.
 #[repr(align(64))]
@@ -33,12 +33,8 @@ impl<const N: usize> Stage<N> {
 
     /// Computes z and the tail of a group of chunks.
     #[inline(always)]
-    pub(crate) fn fill<T, M, F, P>(
-        &mut self,
-        function: F,
-        part: &mut P,
-        group: Range<usize>,
-    ) where
+    pub(crate) fn fill<T, M, F, P>(&mut self, function: F, part: &mut P, group: Range<usize>)
+    where
         T: Score,
         M: Fma,
         F: Function,
@@ -46,12 +42,10 @@ impl<const N: usize> Stage<N> {
     {
         for (i, out) in group.zip(&mut self.0) {
             if let Some(chunk) = part.chunk(i) {
-                if !M::LOCK_STEP {
-                    fill_chunk::<T, M, F, N, 1, CHUNK>(function, &chunk, out);
-                } else if T::DOUBTS {
-                    fill_chunk::<T, M, F, N, 2, 16>(function, &chunk, out);
+                if M::LOCK_STEP {
+                    fill_chunk::<T, M, F, N, 2>(function, &chunk, out);
                 } else {
-                    fill_chunk::<T, M, F, N, 4, 8>(function, &chunk, out);
+                    fill_chunk::<T, M, F, N, 1>(function, &chunk, out);
                 }
             }
         }
@@ -80,8 +74,9 @@ impl<const N: usize> Stage<N> {
     }
 }
 
+/// `U` rows in lock step, half a chunk apart for two: in a loop of long chains, two side by side are quicker.
 #[inline(always)]
-fn fill_chunk<T, M, F, const N: usize, const U: usize, const STEPS: usize>(
+fn fill_chunk<T, M, F, const N: usize, const U: usize>(
     function: F,
     chunk: &ChunkOf<'_, T>,
     out: &mut [[f64; CHUNK]; N],
@@ -90,12 +85,12 @@ fn fill_chunk<T, M, F, const N: usize, const U: usize, const STEPS: usize>(
     M: Fma,
     F: Function,
 {
-    for j in 0..STEPS {
-        let z = chunk.row::<M, U, STEPS>(j).z::<T::Working<M, U>>();
+    for j in 0..CHUNK / U {
+        let z = chunk.row::<M, U>(j).z::<T::Working<M, U>>();
         let (z, tail) = (z.to_parts(), function.tail(z).to_parts());
         let numbers = [z.0, tail.0, z.1, tail.1].map(Lanes::to_array);
         for (out, numbers) in out.iter_mut().zip(numbers) {
-            each_lane! { u of U: out[u * STEPS + j] = numbers[u]; }
+            each_lane! { u of U: out[u * (CHUNK / U) + j] = numbers[u]; }
         }
     }
 }
@@ -109,26 +104,23 @@ pub(crate) struct Source<'c, T, const N: usize> {
 }
 
 impl<T: Score, const N: usize> Source<'_, T, N> {
-    /// z, the tail, and what else there is of rows u·STEPS + j.
+    /// z, the tail, and what else there is of row `i`.
     #[inline(always)]
-    pub(crate) fn row<M: Fma, F: Function, const U: usize, const STEPS: usize>(
+    pub(crate) fn row<M: Fma, F: Function>(
         &self,
         function: F,
-        j: usize,
-    ) -> (Argument<T::Working<M, U>>, Extras<Lanes<M, U>>) {
+        i: usize,
+    ) -> (Argument<T::Working<M, 1>>, Extras<Lanes<M, 1>>) {
         if let Some(chunk) = &self.chunk {
-            let row = chunk.row::<M, U, STEPS>(j);
-            let z = row.z::<T::Working<M, U>>();
+            let row = chunk.row::<M, 1>(i);
+            let z = row.z::<T::Working<M, 1>>();
             return (Argument { z, tail: function.tail(z) }, row.extras);
         }
         let number = |high: usize| {
-            let part = |i: usize| match self.stage.get(i) {
-                Some(numbers) => lanes_of::<f64, M, U, STEPS>(numbers, j),
-                None => Lanes::splat(0.0),
-            };
+            let part = |part: usize| Lanes::splat(self.stage.get(part).map_or(0.0, |x| x[i]));
             Precision::from_parts(part(high), part(high + 2))
         };
         let argument = Argument { z: number(0), tail: number(1) };
-        (argument, self.extras.row::<M, U, STEPS>(j))
+        (argument, self.extras.row::<M, 1>(i))
     }
 }

@@ -9,14 +9,14 @@
 
 use super::row::{Argument, Gradient, Value, evaluate, store};
 use super::stage::{Source, Stage, groups};
-use super::{Buffers, CHUNK, ChunkOf, Kernel, Part, Rows, Sink, Slots, careful, parts};
+use super::{CHUNK, ChunkOf, Kernel, Part, Rows, Sink, Slots, careful, parts};
 use crate::loss::PairLoss;
-use crate::math::{Double, Fma, Precision, each_lane, ln_1p};
+use crate::math::{Double, Fma, Lanes, Precision, ln_1p};
 use crate::score::Score;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-/// Rows whose losses are summed in one go. A product of 512 factors of at most 2 in each chain stays finite.
+/// Rows whose losses are summed in one go.
 pub(crate) const BLOCK: usize = 4096;
 
 /// A sum and the part of it that its rounding lost. Infinite and NaN sums carry no part.
@@ -63,24 +63,22 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> Kernel for SumKernel<'_, T, 
     #[inline(always)]
     fn run<M: Fma>(self) -> Partial {
         if T::DOUBTS {
-            self.accumulate::<M, Compensated<CHUNK>, 4, 1, CHUNK>()
+            self.accumulate::<M, Compensated, 4>()
         } else if L::HAS_LOG_TERMS && !R::WEIGHTED {
-            self.accumulate::<M, Product<CHUNK>, 2, 1, CHUNK>()
+            self.accumulate::<M, Product, 2>()
         } else {
-            self.accumulate::<M, Compensated<CHUNK>, 2, 1, CHUNK>()
+            self.accumulate::<M, Compensated, 2>()
         }
     }
 }
 
 impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
     #[inline(always)]
-    fn accumulate<M: Fma, A: Take<U>, const N: usize, const U: usize, const STEPS: usize>(
-        self,
-    ) -> Partial {
+    fn accumulate<M: Fma, A: Accumulator, const N: usize>(self) -> Partial {
         let function = Gradient(self.loss);
         let divisor = Double::<M, 1>::splat(self.divisor.0, self.divisor.1);
         let factor = (Double::splat(1.0, 0.0) / divisor).to_pair();
-        let mut buffers = Buffers::new();
+        let mut buffers = R::buffers();
         let mut spare = [T::zero(); CHUNK];
         let mut stage = Stage::<N>::new();
         let mut terms = Terms::new();
@@ -97,26 +95,25 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
                 for (place, i) in group.enumerate() {
                     let source = stage.source::<T, Gradient<L>, _>(&mut part, i, place);
                     let (Some(source), Some(slot)) = (source, slots.slot(i)) else { break };
-                    // A copy only where the sums may have to be taken again from here.
-                    let before = if T::DOUBTS { sums } else { A::new() };
-                    let whole = len >= CHUNK;
-                    let amended = if whole {
-                        sum_chunk::<T, M, L, A, S, N, U, STEPS>(
-                            self.loss, &source, factor, slot, &mut terms, &mut sums,
-                        )
+                    let loss = self.loss;
+                    // Products in the same loop: a loop of their own takes longer. No f32 result is ever in doubt.
+                    if A::LOG_TERMS && M::LOCK_STEP && len >= CHUNK {
+                        sum_chunk::<T, M, L, S, A, N>(
+                            loss, &source, factor, slot, &mut terms, &mut sums,
+                        );
                     } else {
-                        sum_chunk::<T, M, L, Apart<A>, S, N, 1, CHUNK>(
-                            self.loss, &source, factor, slot, &mut terms, &mut Apart::new(),
-                        )
-                    };
-                    if amended {
-                        if let Some(chunk) = part.chunk(i) {
-                            terms.settle::<T, M, L, S>(self.loss, &chunk, factor, slot);
+                        let doubt = sum_chunk::<T, M, L, S, Apart<A>, N>(
+                            loss,
+                            &source,
+                            factor,
+                            slot,
+                            &mut terms,
+                            &mut Apart::new(),
+                        );
+                        if doubt && let Some(chunk) = part.chunk(i) {
+                            terms.settle::<T, M, L, S>(loss, &chunk, factor, slot);
                         }
-                    }
-                    if amended || !whole {
-                        let before = if whole { before } else { sums };
-                        sums = terms.added_to::<M, A, U, STEPS>(before, len);
+                        terms.add_to::<M, A>(&mut sums, len);
                     }
                     slots.commit(i);
                 }
@@ -158,9 +155,9 @@ impl Terms {
             if self.doubts[i] == 0 {
                 continue;
             }
-            let row = chunk.row::<M, 1, CHUNK>(i);
+            let row = chunk.row::<M, 1>(i);
             let (_, _, doubt) = evaluate::<M, 1, T::Working<M, 1>, _>(Value(loss), &row, None);
-            if doubt.0[0] {
+            if doubt.to_bits() != 0 {
                 self.first[i] = careful::<T, M, _>(Value(loss), row, None).widen();
                 self.second[i] = 0.0;
             }
@@ -168,40 +165,27 @@ impl Terms {
                 let function = Gradient(loss);
                 let (_, _, doubt) =
                     evaluate::<M, 1, T::Working<M, 1>, _>(function, &row, Some(factor));
-                if doubt.0[0] {
+                if doubt.to_bits() != 0 {
                     gradients[i] = careful(function, row, Some(factor));
                 }
             }
         }
     }
 
-    /// The sums after the chunk, `before` being those ahead of it. Rows past the end of the batch add nothing.
-    #[cold]
-    #[inline(never)]
-    fn added_to<M: Fma, A: Take<U>, const U: usize, const STEPS: usize>(
-        &mut self,
-        before: A,
-        len: usize,
-    ) -> A {
-        for slot in self.first.iter_mut().skip(len).chain(self.second.iter_mut().skip(len)) {
-            *slot = 0.0;
+    /// Adds the rows that there are, at most all: row i to chain i.
+    ///
+    /// That the number of rounds is no constant keeps the loop a loop, which then becomes SIMD.
+    #[inline(always)]
+    fn add_to<M: Fma, A: Accumulator>(&self, sums: &mut A, rows: usize) {
+        for i in 0..rows.min(CHUNK) {
+            sums.take::<M>(i, self.first[i], self.second[i]);
         }
-        let mut sums = before;
-        for j in 0..STEPS {
-            let (mut first, mut second) = ([0.0; U], [0.0; U]);
-            for u in 0..U {
-                first[u] = self.first[u * STEPS + j];
-                second[u] = self.second[u * STEPS + j];
-            }
-            sums.take::<M>(j, first, second);
-        }
-        sums
     }
 }
 
-/// The gradients of a chunk, and its terms: into `sums`, and into `out` where they may be needed again. Whether they are.
+/// The gradients of a chunk, and its terms: into `sums`, or into `out` to be added later. Whether some are in doubt.
 #[inline(always)]
-fn sum_chunk<T, M, L, A, S, const N: usize, const U: usize, const STEPS: usize>(
+fn sum_chunk<T, M, L, S, A, const N: usize>(
     loss: L,
     source: &Source<'_, T, N>,
     factor: (f64, f64),
@@ -213,49 +197,42 @@ where
     T: Score,
     M: Fma,
     L: PairLoss,
-    A: Take<U>,
     S: Sink<T>,
+    A: Accumulator,
 {
     let mut any = 0;
     // A local array, because the compiler does not see that the place of the gradients overlaps no column.
     let mut results = [T::zero(); CHUNK];
-    for j in 0..STEPS {
-        let (Argument { z, tail }, extras) = source.row::<M, _, U, STEPS>(Gradient(loss), j);
-        let (first, second) = if A::LOG_TERMS {
+    for i in 0..CHUNK {
+        let (Argument { z, tail }, extras) = source.row::<M, _>(Gradient(loss), i);
+        let [first, second] = if A::LOG_TERMS {
             let (linear, t, grad) = loss.log_terms(z, tail, extras.label());
             if S::WANTED {
-                let grad = grad.last_times(factor);
-                let grad = grad.leading().to_array();
-                each_lane! { u of U: results[u * STEPS + j] = store::<T, Gradient<L>>(grad[u]); }
+                results[i] = store::<T, M, Gradient<L>>(grad.last_times(factor).leading());
             }
-            (linear.leading().to_array(), t.leading().to_array())
+            [linear.leading(), t.leading()]
         } else {
             let jet = loss.labeled(z, tail, extras.label());
-            let (value, lost, doubt) = extras.finish(z, jet.value, None);
-            let mut doubt = doubt.0;
+            let (value, lost, mut doubt) = extras.finish(z, jet.value, None, L::HAS_TAIL);
             if S::WANTED {
-                let (grad, _, grad_doubt) = extras.finish(z, jet.grad, Some(factor));
-                let grad = grad.to_array();
-                each_lane! { u of U:
-                    results[u * STEPS + j] = store::<T, Gradient<L>>(grad[u]);
-                    doubt[u] |= grad_doubt.0[u];
-                }
+                let (grad, _, grad_doubt) = extras.finish(z, jet.grad, Some(factor), L::HAS_TAIL);
+                results[i] = store::<T, M, Gradient<L>>(grad);
+                doubt = doubt.or(grad_doubt);
             }
             if T::DOUBTS {
-                each_lane! { u of U:
-                    out.doubts[u * STEPS + j] = u64::from(doubt[u]);
-                    any |= u64::from(doubt[u]);
-                }
+                let doubt = doubt.to_bits();
+                out.doubts[i] = doubt;
+                any |= doubt;
             }
-            (value.to_array(), lost.to_array())
-        };
-        if T::DOUBTS || A::APART {
-            each_lane! { u of U:
-                out.first[u * STEPS + j] = first[u];
-                out.second[u * STEPS + j] = second[u];
-            }
+            [value, lost]
         }
-        sums.take::<M>(j, first, second);
+        .map(Lanes::to_f64);
+        if A::APART {
+            out.first[i] = first;
+            out.second[i] = second;
+        } else {
+            sums.take::<M>(i, first, second);
+        }
     }
     if S::WANTED {
         *gradients = results;
@@ -263,26 +240,22 @@ where
     any != 0
 }
 
-/// Running sums in interleaved chains.
+/// Running sums in as many interleaved chains as a chunk has rows.
 trait Accumulator: Copy {
-    /// Whether it takes (a, t) of a + log(1 + t); else a value and what its rounding lost.
+    /// Whether it takes (a, t) of log(1 + t) − a; else a value and what its rounding lost.
     const LOG_TERMS: bool;
 
-    /// Whether the terms are kept, to be added later.
+    /// Whether the terms are kept, to be taken later.
     const APART: bool = false;
 
     fn new() -> Self;
+    fn take<M: Fma>(&mut self, chain: usize, first: f64, second: f64);
     fn finish<M: Fma>(self) -> Partial;
 }
 
-/// Chains that take `U` rows at a time.
-trait Take<const U: usize>: Accumulator {
-    fn take<M: Fma>(&mut self, chain: usize, first: [f64; U], second: [f64; U]);
-}
-
-/// For the terms of `A`, which are added later.
+/// For the terms of `A`, which are taken later.
 #[derive(Clone, Copy)]
-struct Apart<A>(A);
+struct Apart<A>(PhantomData<A>);
 
 impl<A: Accumulator> Accumulator for Apart<A> {
     const LOG_TERMS: bool = A::LOG_TERMS;
@@ -290,40 +263,47 @@ impl<A: Accumulator> Accumulator for Apart<A> {
 
     #[inline(always)]
     fn new() -> Self {
-        Self(A::new())
+        Self(PhantomData)
     }
+
+    #[inline(always)]
+    fn take<M: Fma>(&mut self, _: usize, _: f64, _: f64) {}
 
     #[inline(always)]
     fn finish<M: Fma>(self) -> Partial {
-        self.0.finish::<M>()
+        Partial::ZERO
     }
-}
-
-impl<A: Accumulator> Take<1> for Apart<A> {
-    #[inline(always)]
-    fn take<M: Fma>(&mut self, _: usize, _: [f64; 1], _: [f64; 1]) {}
 }
 
 /// Σ (value + lost), with the errors of the additions.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Compensated<const CHAINS: usize> {
-    sum: [f64; CHAINS],
-    lost: [f64; CHAINS],
+struct Compensated {
+    sum: [f64; CHUNK],
+    lost: [f64; CHUNK],
 }
 
-impl<const CHAINS: usize> Accumulator for Compensated<CHAINS> {
+impl Accumulator for Compensated {
     const LOG_TERMS: bool = false;
 
     #[inline(always)]
     fn new() -> Self {
-        Self { sum: [0.0; CHAINS], lost: [0.0; CHAINS] }
+        Self { sum: [0.0; CHUNK], lost: [0.0; CHUNK] }
+    }
+
+    #[inline(always)]
+    fn take<M: Fma>(&mut self, chain: usize, value: f64, lost: f64) {
+        let sum = self.sum[chain];
+        let next = sum + value;
+        let part = next - sum;
+        self.lost[chain] += ((sum - (next - part)) + (value - part)) + lost;
+        self.sum[chain] = next;
     }
 
     #[inline(always)]
     fn finish<M: Fma>(self) -> Partial {
         let Self { mut sum, mut lost } = self;
-        let mut half = CHAINS / 2;
+        let mut half = CHUNK / 2;
         while half > 0 {
             for i in 0..half {
                 let (a, b) = (sum[i], sum[i + half]);
@@ -339,63 +319,48 @@ impl<const CHAINS: usize> Accumulator for Compensated<CHAINS> {
     }
 }
 
-impl<const U: usize, const CHAINS: usize> Take<U> for Compensated<CHAINS> {
-    #[inline(always)]
-    fn take<M: Fma>(&mut self, chain: usize, values: [f64; U], lost: [f64; U]) {
-        let (mut sum, mut errors) = (self.sum[chain], self.lost[chain]);
-        each_lane! { u of U:
-            let x = values[u];
-            let next = sum + x;
-            let x_part = next - sum;
-            errors += ((sum - (next - x_part)) + (x - x_part)) + lost[u];
-            sum = next;
-        }
-        self.sum[chain] = sum;
-        self.lost[chain] = errors;
-    }
-}
-
-/// Σ a + log Π (1 + t), as Σ a, E = Π − 1 and Π.
+/// log Π (1 + t) − Σ a, as −Σ a, E = Π − 1 and Π.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Product<const CHAINS: usize> {
-    linear: [f64; CHAINS],
-    excess: [f64; CHAINS],
-    whole: [f64; CHAINS],
+struct Product {
+    linear: [f64; CHUNK],
+    excess: [f64; CHUNK],
+    whole: [f64; CHUNK],
 }
 
-impl<const CHAINS: usize> Accumulator for Product<CHAINS> {
+impl Accumulator for Product {
     const LOG_TERMS: bool = true;
 
     #[inline(always)]
     fn new() -> Self {
-        Self { linear: [0.0; CHAINS], excess: [0.0; CHAINS], whole: [1.0; CHAINS] }
+        Self { linear: [0.0; CHUNK], excess: [0.0; CHUNK], whole: [1.0; CHUNK] }
     }
 
-    #[inline(always)]
-    fn finish<M: Fma>(self) -> Partial {
-        let Self { linear: mut sum, excess, .. } = self;
-        for i in 0..CHAINS {
-            sum[i] += ln_1p::<M>(excess[i]);
-        }
-        let mut half = CHAINS / 2;
-        while half > 0 {
-            for i in 0..half {
-                sum[i] += sum[i + half];
-            }
-            half /= 2;
-        }
-        Partial { sum: sum[0], lost: 0.0 }
-    }
-}
-
-impl<const CHAINS: usize> Take<1> for Product<CHAINS> {
     /// (E₁, Π₁)∘(E₂, Π₂) = (E₁ + E₂·Π₁, Π₁·Π₂).
     #[inline(always)]
-    fn take<M: Fma>(&mut self, chain: usize, [linear]: [f64; 1], [t]: [f64; 1]) {
+    fn take<M: Fma>(&mut self, chain: usize, linear: f64, t: f64) {
         let whole = self.whole[chain];
         self.excess[chain] = M::mul_add(t, whole, self.excess[chain]);
         self.whole[chain] = (1.0 + t) * whole;
         self.linear[chain] -= linear;
+    }
+
+    #[inline(always)]
+    fn finish<M: Fma>(self) -> Partial {
+        const ENDS: usize = CHUNK / 4;
+        let mut sums = [0.0; ENDS];
+        for (i, sum) in sums.iter_mut().enumerate() {
+            // Four chains together have a product of at most 2⁵¹².
+            let (mut linear, mut excess, mut whole) = (0.0, 0.0, 1.0);
+            for chain in [i, i + ENDS, i + 2 * ENDS, i + 3 * ENDS] {
+                excess = M::mul_add(self.excess[chain], whole, excess);
+                whole *= self.whole[chain];
+                linear += self.linear[chain];
+            }
+            *sum = linear + ln_1p::<M>(excess);
+        }
+        let [a, b, c, d, e, f, g, h] = sums;
+        let sum = ((a + b) + (c + d)) + ((e + f) + (g + h));
+        Partial { sum, lost: 0.0 }
     }
 }

@@ -1,7 +1,7 @@
 //! The exact total of the losses.
 
 use super::row::Value;
-use super::{Buffers, CHUNK, Kernel, Rows, Stage, groups, map, parts};
+use super::{CHUNK, Kernel, Rows, Stage, groups, map, parts};
 use crate::loss::PairLoss;
 use crate::math::Fma;
 use crate::reduce::{Accumulator, Total};
@@ -20,22 +20,16 @@ impl<T: Score, L: PairLoss, R: Rows<T>> Kernel for TotalKernel<'_, T, L, R> {
 
     #[inline(always)]
     fn run<M: Fma>(self) -> Total {
-        if !M::LOCK_STEP {
-            self.pass::<M, 4, 1, CHUNK>()
-        } else if T::DOUBTS {
-            self.pass::<M, 4, 1, CHUNK>()
-        } else {
-            self.pass::<M, 2, 1, CHUNK>()
-        }
+        if T::DOUBTS { self.pass::<M, 4>() } else { self.pass::<M, 2>() }
     }
 }
 
 impl<T: Score, L: PairLoss, R: Rows<T>> TotalKernel<'_, T, L, R> {
     #[inline(always)]
-    fn pass<M: Fma, const N: usize, const U: usize, const STEPS: usize>(self) -> Total {
+    fn pass<M: Fma, const N: usize>(self) -> Total {
         let function = Value(self.loss);
         let mut accumulator = Accumulator::default();
-        let mut buffers = Buffers::new();
+        let mut buffers = R::buffers();
         let mut stage = Stage::<N>::new();
         let mut results = [T::zero(); CHUNK];
         for rows in parts(0..self.len) {
@@ -46,9 +40,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>> TotalKernel<'_, T, L, R> {
                     stage.fill::<T, M, _, _>(function, &mut part, group.clone());
                 }
                 for (place, i) in group.enumerate() {
-                    map::<T, M, _, _, N, U, STEPS>(
-                        function, &mut part, i, &stage, place, &mut results,
-                    );
+                    map::<T, M, _, _, N>(function, &mut part, i, &stage, place, &mut results);
                     let terms = results.map(T::widen);
                     let start = start + i * CHUNK;
                     let len = (end - start).min(CHUNK);

@@ -311,6 +311,12 @@ impl<M: Fma, const U: usize> Working for Double<M, U> {
         Lanes::splat(0.0).gt(difference.high)
     }
 
+    /// The sign is that of the high part, which saves a subtraction.
+    #[inline(always)]
+    fn is_negative(self) -> Mask<U> {
+        Lanes::splat(0.0).gt(self.high)
+    }
+
     #[inline(always)]
     fn select(mask: Mask<U>, yes: Self, no: Self) -> Self {
         Self {
@@ -357,21 +363,6 @@ impl<M: Fma, const U: usize> Working for Double<M, U> {
     fn add_same_sign(self, other: Self) -> Self {
         let (high, error) = self.high.two_sum(other.high);
         Self { high, low: (error + self.low) + other.low }
-    }
-
-    /// The sign of a `Double` is that of its high part, which saves a subtraction.
-    #[inline(always)]
-    fn positive_part(self) -> Self {
-        let negative = Lanes::splat(0.0).gt(self.high);
-        Self::select(negative, Self::splat(0.0, 0.0), self)
-    }
-
-    /// As for the others; the sign of a `Double` is that of its high part.
-    #[inline(always)]
-    fn sigmoid_from(self, t: Self) -> Self {
-        let t = self.drop_tail(t);
-        let positive = self.high.gt(Lanes::splat(0.0));
-        Self::select(positive, Self::splat(1.0, 0.0), t).over_one_plus(t)
     }
 
     /// The quotient is corrected by its remainder.
@@ -443,15 +434,17 @@ impl<M: Fma, const U: usize> Precision<M, U> for Double<M, U> {
     }
 
     #[inline(always)]
-    fn round(self, margin: Self) -> (Lanes<M, U>, Lanes<M, U>) {
+    fn round(self) -> (Lanes<M, U>, Lanes<M, U>) {
         let value = self.nearest();
-        (value.canonical_nan(margin.high), (self.high - value) + self.low)
+        (value, (self.high - value) + self.low)
     }
 
     #[inline(always)]
     fn last_times(self, factor: (f64, f64)) -> Self {
         let (high, error) = self.high.two_product(Lanes::splat(factor.0));
-        let low = self.low.mul_add(Lanes::splat(factor.0), self.high.mul_add(Lanes::splat(factor.1), error));
+        let low = self
+            .low
+            .mul_add(Lanes::splat(factor.0), self.high.mul_add(Lanes::splat(factor.1), error));
         Self { high, low }
     }
 

@@ -110,6 +110,21 @@ macro_rules! lanewise {
     };
 }
 
+impl Mask<1> {
+    /// All bits for yes, none for no: as wide as a number, so that vectors of both go together.
+    #[inline(always)]
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.0[0]).wrapping_neg()
+    }
+}
+
+impl<M: Fma> Lanes<M, 1> {
+    #[inline(always)]
+    pub(crate) fn to_f64(self) -> f64 {
+        self.0[0]
+    }
+}
+
 impl<const U: usize> Mask<U> {
     #[inline(always)]
     pub(crate) fn and(self, b: Self) -> Self {

@@ -84,6 +84,10 @@ pub trait Working:
     /// Whether `self < other`; false where one of them is NaN.
     fn lt(self, other: Self) -> Self::Mask;
 
+    /// Whether `self < 0`; false for −0 and NaN.
+    #[doc(hidden)]
+    fn is_negative(self) -> Self::Mask;
+
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
@@ -121,14 +125,13 @@ pub trait Working:
     #[inline(always)]
     fn sigmoid_from(self, t: Self) -> Self {
         let t = self.drop_tail(t);
-        let one = Self::constant(1.0);
-        Self::select(Self::constant(0.0).lt(self), one, t).over_one_plus(t)
+        // At x = 0, t is 1.
+        Self::select(self.is_negative(), t, Self::constant(1.0)).over_one_plus(t)
     }
 
     /// `self`/(1 + t) for 0 ≤ t ≤ 1.
     #[doc(hidden)]
     fn over_one_plus(self, t: Self) -> Self;
-
 
     /// σ(x)·σ(−x), the derivative of σ, given t = e^−|x|.
     fn sigmoid_slope_from(t: Self) -> Self;
@@ -152,7 +155,7 @@ pub trait Working:
     /// max(x, 0); NaN stays NaN.
     #[inline(always)]
     fn positive_part(self) -> Self {
-        Self::select(self.lt(Self::constant(0.0)), Self::constant(0.0), self)
+        Self::select(self.is_negative(), Self::constant(0.0), self)
     }
 
     /// min(x, 0); NaN stays NaN.
@@ -214,9 +217,8 @@ pub trait Precision<M: Fma, const U: usize>: Working {
     /// The number to the precision of one `f64`, NaN as it comes.
     fn leading(self) -> Lanes<M, U>;
 
-    /// The number as one `f64`, rounded once, canonical NaN where it or `margin` is NaN; and the part of it
-    /// that the rounding lost.
-    fn round(self, margin: Self) -> (Lanes<M, U>, Lanes<M, U>);
+    /// The number as one `f64`, rounded once, NaN as it comes; and the part of it that the rounding lost.
+    fn round(self) -> (Lanes<M, U>, Lanes<M, U>);
 
     /// The product with a sum of two, the last operation before the rounding.
     fn last_times(self, factor: (f64, f64)) -> Self;

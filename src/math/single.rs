@@ -119,6 +119,11 @@ impl<M: Fma, const U: usize> Working for Lanes<M, U> {
     }
 
     #[inline(always)]
+    fn is_negative(self) -> Mask<U> {
+        Self::splat(0.0).gt(self)
+    }
+
+    #[inline(always)]
     fn select(mask: Mask<U>, yes: Self, no: Self) -> Self {
         Lanes::choose(mask, yes, no)
     }
@@ -233,8 +238,8 @@ impl<M: Fma, const U: usize> Precision<M, U> for Lanes<M, U> {
     }
 
     #[inline(always)]
-    fn round(self, margin: Self) -> (Lanes<M, U>, Lanes<M, U>) {
-        (self.canonical_nan(margin), Self::splat(0.0))
+    fn round(self) -> (Lanes<M, U>, Lanes<M, U>) {
+        (self, Self::splat(0.0))
     }
 
     #[inline(always)]

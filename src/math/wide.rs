@@ -236,6 +236,10 @@ impl<M: Fma> Working for Wide<M> {
         (self - other).high() < 0.0
     }
 
+    fn is_negative(self) -> bool {
+        self.high() < 0.0
+    }
+
     fn select(mask: bool, yes: Self, no: Self) -> Self {
         if mask { yes } else { no }
     }
@@ -333,9 +337,8 @@ impl<M: Fma> Precision<M, 1> for Wide<M> {
         Lanes::splat(self.to_f64())
     }
 
-    fn round(self, margin: Self) -> (Lanes<M, 1>, Lanes<M, 1>) {
-        let value = Lanes::splat(self.to_f64());
-        (value.canonical_nan(margin.significand.high), Lanes::splat(0.0))
+    fn round(self) -> (Lanes<M, 1>, Lanes<M, 1>) {
+        (Lanes::splat(self.to_f64()), Lanes::splat(0.0))
     }
 
     fn last_times(self, factor: (f64, f64)) -> Self {
