@@ -1,15 +1,17 @@
 //! Probabilities and log-probabilities of one score or one pair.
 
-use crate::kernel::{Function, Kernel, Level, LogSigmoid, ScalarKernel, Sigmoid, Softplus};
+use crate::kernel::{
+    Function, Kernel, Level, LogSigmoid, PairKernel, ScalarKernel, Sigmoid, Softplus,
+};
 use crate::math::{self, Fma};
 use crate::score::Score;
 
 fn unary<T: Score, F: Function>(function: F, x: T) -> T {
-    Level::best().run(ScalarKernel { function, chosen: x, rejected: None })
+    Level::best().run(ScalarKernel { function, x })
 }
 
 fn binary<T: Score, F: Function>(function: F, score_i: T, score_j: T) -> T {
-    Level::best().run(ScalarKernel { function, chosen: score_i, rejected: Some(score_j) })
+    Level::best().run(PairKernel { function, chosen: score_i, rejected: score_j })
 }
 
 /// The logistic sigmoid σ(x) = 1/(1 + e⁻ˣ).

@@ -312,7 +312,6 @@ impl<T: Score, F: Term<T>> Sink<T> for Scatter<'_, T, F> {
     #[inline(always)]
     fn finish(&mut self, _: Range<usize>, _: &[T; CHUNK]) {}
 
-    #[cfg(feature = "rayon")]
     fn split_at(self, _: usize) -> Result<(Self, Self), Self> {
         Err(self)
     }

@@ -1,4 +1,8 @@
-//! The verbs that every batch has.
+//! The verbs that every batch has, and how large batches are divided among threads.
+//!
+//! A batch is halved, at a multiple of [`BLOCK`] rows that depends on its size alone, until the pieces are of at most
+//! [`GRAIN`] rows. With the feature `rayon` the halves run side by side, otherwise one after the other; what is added up is
+//! added in the same tree, so the bits are the same.
 
 use super::options::Verb;
 use crate::kernel::{
@@ -8,6 +12,32 @@ use crate::loss::PairLoss;
 use crate::reduce::Total;
 use crate::score::Score;
 use core::marker::PhantomData;
+use core::ops::Range;
+
+/// Rows that are not divided further: some ten microseconds of work.
+const GRAIN: usize = 4 * BLOCK;
+
+/// Runs both.
+#[cfg(feature = "rayon")]
+fn join<A: Send, B: Send>(
+    first: impl FnOnce() -> A + Send,
+    second: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    rayon::join(first, second)
+}
+
+/// Runs both.
+#[cfg(not(feature = "rayon"))]
+fn join<A, B>(first: impl FnOnce() -> A, second: impl FnOnce() -> B) -> (A, B) {
+    (first(), second())
+}
+
+/// The two parts of some rows: of the blocks the largest power of two that leaves any for the second.
+fn halves(range: &Range<usize>) -> [Range<usize>; 2] {
+    let blocks = range.len().div_ceil(BLOCK);
+    let middle = range.start + BLOCK * (blocks.next_power_of_two() / 2);
+    [range.start..middle, middle..range.end]
+}
 
 /// A function of every row into a sink.
 pub(super) struct Map<F, S> {
@@ -22,8 +52,32 @@ impl<T: Score, F: Function, S: Sink<T>> Verb<T> for Map<F, S> {
 
     fn call<R: Rows<T>>(self, rows: R) {
         let Self { level, function, len, sink } = self;
-        level.run(MapKernel { function, rows, len, sink, format: PhantomData });
+        map(level, function, rows, 0..len, sink);
     }
+}
+
+fn map<T: Score, F: Function, R: Rows<T>, S: Sink<T>>(
+    level: Level,
+    function: F,
+    rows: R,
+    range: Range<usize>,
+    sink: S,
+) {
+    let mut sink = sink;
+    if range.len() > GRAIN {
+        let [first, second] = halves(&range);
+        match sink.split_at(first.len()) {
+            Ok((a, b)) => {
+                join(
+                    || map(level, function, rows, first, a),
+                    || map(level, function, rows, second, b),
+                );
+                return;
+            }
+            Err(whole) => sink = whole,
+        }
+    }
+    level.run(MapKernel { function, rows, range, sink, format: PhantomData });
 }
 
 /// The sum of the losses, and their gradients into a sink.
@@ -38,36 +92,63 @@ pub(super) struct Fused<L, S> {
 impl<T: Score, L: PairLoss, S: Sink<T>> Verb<T> for Fused<L, S> {
     type Output = f64;
 
-    fn call<R: Rows<T>>(mut self, rows: R) -> f64 {
-        let Partial { sum, lost } = self.tree::<T, R>(rows, 0, self.len);
-        let value = (sum + lost) / self.divisor.0;
+    fn call<R: Rows<T>>(self, rows: R) -> f64 {
+        let Self { level, loss, len, divisor, sink } = self;
+        let sum = Sum { level, loss, divisor, rows };
+        let Partial { sum, lost } = sum.divided(0..len, sink);
+        let value = (sum + lost) / divisor.0;
         if value.is_nan() { f64::NAN } else { value }
     }
 }
 
-impl<L: PairLoss, S> Fused<L, S> {
-    /// The sum over the rows `start..end`: of a block directly, of more by halves, the first of which is the largest
-    /// power of two of blocks.
-    fn tree<T: Score, R: Rows<T>>(&mut self, rows: R, start: usize, end: usize) -> Partial
+/// A sum over rows.
+#[derive(Clone, Copy)]
+struct Sum<L, R> {
+    level: Level,
+    loss: L,
+    divisor: (f64, f64),
+    rows: R,
+}
+
+impl<L: PairLoss, R> Sum<L, R> {
+    /// The sum over some rows, among threads where the sink can be divided.
+    fn divided<T: Score, S: Sink<T>>(self, range: Range<usize>, sink: S) -> Partial
     where
-        S: Sink<T>,
+        R: Rows<T>,
     {
-        let len = end - start;
-        if len <= BLOCK {
-            return self.level.run(SumKernel {
-                loss: self.loss,
-                rows,
-                range: start..end,
-                divisor: self.divisor,
-                sink: &mut self.sink,
-                sink_start: 0,
-                format: PhantomData,
-            });
+        let mut sink = sink;
+        if range.len() > GRAIN {
+            let [first, second] = halves(&range);
+            match sink.split_at(first.len()) {
+                Ok((a, b)) => {
+                    let (a, b) = join(|| self.divided(first, a), || self.divided(second, b));
+                    return a.plus(b);
+                }
+                Err(whole) => sink = whole,
+            }
         }
-        let blocks = len.div_ceil(BLOCK);
-        let middle = start + BLOCK * (blocks.next_power_of_two() / 2);
-        let first = self.tree(rows, start, middle);
-        first.plus(self.tree(rows, middle, end))
+        let start = range.start;
+        self.in_order(range, &mut sink, start)
+    }
+
+    /// The same sum, in order; the sink begins with row `sink_start`.
+    fn in_order<T: Score, S: Sink<T>>(
+        self,
+        range: Range<usize>,
+        sink: &mut S,
+        sink_start: usize,
+    ) -> Partial
+    where
+        R: Rows<T>,
+    {
+        if range.len() <= BLOCK {
+            let Self { level, loss, divisor, rows } = self;
+            let format = PhantomData;
+            return level.run(SumKernel { loss, rows, range, divisor, sink, sink_start, format });
+        }
+        let [first, second] = halves(&range);
+        let first = self.in_order(first, sink, sink_start);
+        first.plus(self.in_order(second, sink, sink_start))
     }
 }
 
@@ -83,7 +164,19 @@ impl<T: Score, L: PairLoss> Verb<T> for ExactTotal<'_, T, L> {
     type Output = Total;
 
     fn call<R: Rows<T>>(self, rows: R) -> Total {
-        let Self { level, loss, len, weights } = self;
-        level.run(TotalKernel { loss, rows, len, weights })
+        self.of(rows, 0..self.len)
+    }
+}
+
+impl<T: Score, L: PairLoss> ExactTotal<'_, T, L> {
+    fn of<R: Rows<T>>(&self, rows: R, range: Range<usize>) -> Total {
+        let &Self { level, loss, weights, .. } = self;
+        if range.len() <= GRAIN {
+            return level.run(TotalKernel { loss, rows, range, weights });
+        }
+        let [first, second] = halves(&range);
+        let (mut total, second) = join(|| self.of(rows, first), || self.of(rows, second));
+        total.merge(second);
+        total
     }
 }

@@ -36,11 +36,12 @@ use stage::{Source, Stage, groups};
 /// Rows that go through a kernel together.
 pub(crate) const CHUNK: usize = 32;
 
-/// A function of every row.
+/// A function of some rows.
 pub(crate) struct MapKernel<T, F, R, S> {
     pub(crate) function: F,
     pub(crate) rows: R,
-    pub(crate) len: usize,
+    pub(crate) range: Range<usize>,
+    /// For the rows of the range, from 0 on.
     pub(crate) sink: S,
     pub(crate) format: PhantomData<T>,
 }
@@ -61,9 +62,11 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
         let mut buffers = R::buffers();
         let mut stage = Stage::<N>::new();
         let mut spare = [T::zero(); CHUNK];
-        for rows in parts(0..self.len) {
+        let base = self.range.start;
+        for rows in parts(self.range.clone()) {
             let mut part = self.rows.part(rows.clone(), &mut buffers);
-            let mut slots = self.sink.slots(rows.clone(), &mut spare);
+            let to = rows.start - base..rows.end - base;
+            let mut slots = self.sink.slots(to, &mut spare);
             for group in groups(rows.len()) {
                 if F::HAS_TAIL {
                     stage.fill::<T, M, F, _>(function, &mut part, group.clone());
@@ -75,9 +78,9 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
                 }
             }
         }
-        let [_, rest] = parts(0..self.len);
+        let [_, rest] = parts(self.range);
         if !rest.is_empty() {
-            self.sink.finish(rest, &spare);
+            self.sink.finish(rest.start - base..rest.end - base, &spare);
         }
     }
 }
@@ -153,31 +156,17 @@ pub(crate) fn careful<T: Score, M: Fma, F: Function>(
     store::<T, M, F>(value)
 }
 
-/// A function of one row.
+/// A function of one number. One field: passed in a register.
 pub(crate) struct ScalarKernel<T, F> {
     pub(crate) function: F,
-    pub(crate) chosen: T,
-    pub(crate) rejected: Option<T>,
+    pub(crate) x: T,
 }
 
-impl<T: Score, F: Function> Kernel for ScalarKernel<T, F> {
-    type Output = T;
-
-    #[inline(always)]
-    fn run<M: Fma>(self) -> T {
-        let lane = |x: T| Lanes::<M, 1>::new([x.widen()]);
-        let row = Row {
-            chosen: lane(self.chosen),
-            rejected: self.rejected.map(lane),
-            margin: None,
-            extras: Extras { weight: None, label: None },
-        };
-        let (value, _, doubt) = evaluate::<M, 1, T::Working<M, 1>, F>(self.function, &row, None);
-        if T::DOUBTS && doubt.to_bits() != 0 {
-            return careful(self.function, row, None);
-        }
-        store::<T, M, F>(value)
-    }
+/// A function of one pair.
+pub(crate) struct PairKernel<T, F> {
+    pub(crate) function: F,
+    pub(crate) chosen: T,
+    pub(crate) rejected: T,
 }
 
 /// All three numbers of a loss at one pair.
@@ -185,6 +174,24 @@ struct JetKernel<T, L> {
     loss: L,
     chosen: T,
     rejected: T,
+}
+
+impl<T: Score, F: Function> Kernel for ScalarKernel<T, F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<M: Fma>(self) -> T {
+        scalar::<T, M, F>(self.function, self.x, None)
+    }
+}
+
+impl<T: Score, F: Function> Kernel for PairKernel<T, F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run<M: Fma>(self) -> T {
+        scalar::<T, M, F>(self.function, self.chosen, Some(self.rejected))
+    }
 }
 
 impl<T: Score, L: PairLoss> Kernel for JetKernel<T, L> {
@@ -195,11 +202,25 @@ impl<T: Score, L: PairLoss> Kernel for JetKernel<T, L> {
         let Self { loss, chosen, rejected } = self;
         let rejected = Some(rejected);
         Jet {
-            value: ScalarKernel { function: Value(loss), chosen, rejected }.run::<M>(),
-            grad: ScalarKernel { function: Gradient(loss), chosen, rejected }.run::<M>(),
-            hess: ScalarKernel { function: Hessian(loss), chosen, rejected }.run::<M>(),
+            value: scalar::<T, M, _>(Value(loss), chosen, rejected),
+            grad: scalar::<T, M, _>(Gradient(loss), chosen, rejected),
+            hess: scalar::<T, M, _>(Hessian(loss), chosen, rejected),
         }
     }
+}
+
+#[inline(always)]
+fn scalar<T: Score, M: Fma, F: Function>(function: F, chosen: T, rejected: Option<T>) -> T {
+    let lane = |x: T| Lanes::<M, 1>::new([x.widen()]);
+    let extras = Extras { weight: None, label: None };
+    let row = Row { chosen: lane(chosen), rejected: rejected.map(lane), margin: None, extras };
+    let z = row.z::<T::Working<M, 1>>();
+    let y = function.apply(z, function.tail(z), None);
+    let (value, _, doubt) = extras.finish(z, y, None, F::HAS_TAIL);
+    if T::DOUBTS && doubt.to_bits() != 0 {
+        return careful(function, row, None);
+    }
+    store::<T, M, F>(value)
 }
 
 /// The loss of one pair with both derivatives.

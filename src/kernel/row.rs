@@ -83,7 +83,7 @@ impl<M: Fma, const U: usize> Extras<Lanes<M, U>> {
 }
 
 /// A function of the margin, and of the label where there is one.
-pub(crate) trait Function: Copy {
+pub(crate) trait Function: Copy + Send + Sync {
     /// Whether zeros come out as +0: so that the sign of a zero does not tell which way a gradient was computed.
     const POSITIVE_ZERO: bool = false;
 

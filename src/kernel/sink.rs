@@ -23,7 +23,6 @@ pub(crate) trait Sink<T: 'static>: Sized + Send {
 
     /// A sink for the rows before `row` and one for those from it on, which begin anew at 0; or itself, where its results
     /// meet and must come in order.
-    #[cfg(feature = "rayon")]
     fn split_at(self, row: usize) -> Result<(Self, Self), Self>;
 }
 
@@ -46,7 +45,6 @@ impl<T: Score> Sink<T> for () {
     }
     #[inline(always)]
     fn finish(&mut self, _: Range<usize>, _: &[T; CHUNK]) {}
-    #[cfg(feature = "rayon")]
     fn split_at(self, _: usize) -> Result<(Self, Self), Self> {
         Ok(((), ()))
     }
@@ -81,7 +79,6 @@ impl<T: Score> Sink<T> for &mut [T] {
             *slot = x;
         }
     }
-    #[cfg(feature = "rayon")]
     fn split_at(self, row: usize) -> Result<(Self, Self), Self> {
         Ok(self.split_at_mut(row))
     }
@@ -122,7 +119,6 @@ impl<T: Score> Sink<T> for Gradients<'_, T> {
         }
         self.chosen.finish(rows, spare);
     }
-    #[cfg(feature = "rayon")]
     fn split_at(self, row: usize) -> Result<(Self, Self), Self> {
         let (chosen, chosen_rest) = self.chosen.split_at_mut(row);
         let (rejected, rejected_rest) = self.rejected.map(|out| out.split_at_mut(row)).unzip();

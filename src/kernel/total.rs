@@ -6,12 +6,13 @@ use crate::loss::PairLoss;
 use crate::math::Fma;
 use crate::reduce::{Accumulator, Total};
 use crate::score::Score;
+use core::ops::Range;
 
-/// The total of the losses of `len` rows, each as it is reported, that is rounded to its format.
+/// The total of the losses of some rows, each as it is reported, that is rounded to its format.
 pub(crate) struct TotalKernel<'w, T, L, R> {
     pub(crate) loss: L,
     pub(crate) rows: R,
-    pub(crate) len: usize,
+    pub(crate) range: Range<usize>,
     pub(crate) weights: Option<&'w [T]>,
 }
 
@@ -32,7 +33,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>> TotalKernel<'_, T, L, R> {
         let mut buffers = R::buffers();
         let mut stage = Stage::<N>::new();
         let mut results = [T::zero(); CHUNK];
-        for rows in parts(0..self.len) {
+        for rows in parts(self.range) {
             let (start, end) = (rows.start, rows.end);
             let mut part = self.rows.part(rows.clone(), &mut buffers);
             for group in groups(rows.len()) {

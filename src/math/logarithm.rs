@@ -1,8 +1,12 @@
 //! Logarithms of arguments outside of [0, 1], for scalars: the logit, and the end of a product of factors.
 
+use super::double::{Double, LN_2};
 use super::lanes::{Fma, Lanes};
 use super::wide::Wide;
 use super::{Precision, Working};
+
+/// From here on up, and to the reciprocal, [`Double`] keeps all its bits in the formulas below.
+const SMALL: f64 = f64::from_bits((1023 - 880) << 52);
 
 /// log(p/(1 − p)) for 0 ≤ p ≤ 1, NaN outside, rounded once to `f64`.
 ///
@@ -12,35 +16,68 @@ use super::{Precision, Working};
 ///
 /// Accuracy: relative error 2⁻⁵⁸ before the rounding.
 pub(crate) fn logit<M: Fma>(p: f64) -> f64 {
+    if !(SMALL..1.0).contains(&p) {
+        return careful_logit::<M>(p);
+    }
+    let p_pair = Double::<M, 1>::splat(p, 0.0);
+    let complement = Double::splat(1.0, 0.0) - p;
+    let (a, b) = if p > 0.5 { (p_pair, complement) } else { (complement, p_pair) };
+    let (a_high, b_high) = (a.to_pair().0, b.to_pair().0);
+    // The quotient of the powers of two below a and b, or half of it.
+    let power = |x: f64| f64::from_bits(x.to_bits() & (0x7ff << 52));
+    let scale = power(a_high) / power(b_high);
+    let scale = if a_high < b_high * scale { scale * 0.5 } else { scale };
+    let k = ((scale.to_bits() >> 52) as i64 - 1023) as f64;
+    let b = b * scale;
+    let log = ((a - b) / b).ln_1p_unit();
+    // The larger term first: k·log 2, or nothing.
+    let log = if k == 0.0 { log } else { log + Double::splat(LN_2.0, LN_2.1) * k };
+    let (high, low) = log.to_pair();
+    if p > 0.5 { high + low } else { -(high + low) }
+}
+
+/// The same where [`Double`] does not reach.
+#[cold]
+fn careful_logit<M: Fma>(p: f64) -> f64 {
     if p == 0.0 || p == 1.0 {
         return if p == 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
     }
     if !(p > 0.0 && p < 1.0) {
         return f64::NAN;
     }
-    let lanes = |x: f64| Lanes::<M, 1>::splat(x);
-    let complement = Wide::difference(lanes(1.0), lanes(p));
-    let p_wide = Wide::from_lanes(lanes(p));
-    let (a, b) = if p > 0.5 { (p_wide, complement) } else { (complement, p_wide) };
-    let mut k = a.exponent() - b.exponent();
-    if a.lt(b.times_power_of_two(k)) {
+    let p = Wide::from_lanes(Lanes::<M, 1>::splat(p));
+    let complement = Wide::constant(1.0) - p;
+    let mut k = complement.exponent() - p.exponent();
+    if complement.lt(p.times_power_of_two(k)) {
         k -= 1;
     }
-    let b = b.times_power_of_two(k);
-    let log = ((a - b) / b).ln_1p_unit() + Wide::ln_2() * k as f64;
-    (if p > 0.5 { log } else { -log }).to_f64()
+    let p = p.times_power_of_two(k);
+    let log = ((complement - p) / p).ln_1p_unit() + Wide::ln_2() * k as f64;
+    (-log).to_f64()
 }
 
 /// a/(a + b) for 0 ≤ a, b ≤ ∞, rounded once to `f64`; NaN where both are 0 or both infinite, or one is negative or NaN.
 pub(crate) fn share<M: Fma>(a: f64, b: f64) -> f64 {
+    let plain = SMALL..SMALL.recip();
+    // The quotient must not be small either.
+    if !(plain.contains(&a) && plain.contains(&b) && a * SMALL.recip() > b) {
+        return careful_share::<M>(a, b);
+    }
+    let [a, b] = [a, b].map(|x| Double::<M, 1>::splat(x, 0.0));
+    let (high, low) = (a / (a + b)).to_pair();
+    high + low
+}
+
+/// The same where [`Double`] does not reach.
+#[cold]
+fn careful_share<M: Fma>(a: f64, b: f64) -> f64 {
     if !(a >= 0.0 && b >= 0.0) || a == b && (a == 0.0 || a == f64::INFINITY) {
         return f64::NAN;
     }
     if a == f64::INFINITY || b == f64::INFINITY {
         return if a > b { 1.0 } else { 0.0 };
     }
-    let a = Wide::from_lanes(Lanes::<M, 1>::splat(a));
-    let b = Wide::from_lanes(Lanes::splat(b));
+    let [a, b] = [a, b].map(|x| Wide::from_lanes(Lanes::<M, 1>::splat(x)));
     (a / (a + b)).to_f64()
 }
 
