@@ -175,8 +175,7 @@ impl<T: Score, L: PairLoss> ExactTotal<'_, T, L> {
             return level.run(TotalKernel { loss, rows, range, weights });
         }
         let [first, second] = halves(&range);
-        let (mut total, second) = join(|| self.of(rows, first), || self.of(rows, second));
-        total.merge(second);
-        total
+        let (first, second) = join(|| self.of(rows, first), || self.of(rows, second));
+        first.merge(second)
     }
 }
