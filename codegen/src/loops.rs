@@ -45,12 +45,26 @@ pub(crate) fn blocks(code: &[Instruction]) -> Vec<Block> {
     starts.windows(2).map(block).collect()
 }
 
-/// Every block in a loop, how many loops are around that outermost one and it, and the other blocks of which one trip through
-/// the innermost common loop takes one or the other, never both.
+/// Every block in a loop over the rows; how many loops lie between the outermost one and it; and its alternatives: blocks of
+/// which one trip through the innermost common loop takes it or them, never both.
+///
+/// The loop over the rows is the longest one. There may be two, for whole chunks and for the rest, and short ones
+/// that run once, such as over the chains of a sum at its end.
 pub(crate) fn loops(blocks: &[Block]) -> Vec<(usize, u32, BTreeSet<usize>)> {
     let edges = blocks.iter().map(|block| block.successors.iter().copied().collect()).collect();
-    let mut nest = Nest { edges, found: vec![(0, BTreeSet::new()); blocks.len()] };
-    nest.descend(&(0..blocks.len()).collect::<Vec<_>>(), 0);
+    let found = vec![(0, BTreeSet::new()); blocks.len()];
+    let mut nest = Nest { edges, found, outermost: Vec::new() };
+    // What lies between aligned blocks is never reached, and leads nowhere.
+    let all: Vec<usize> = (0..blocks.len()).collect();
+    let mut reached = nest.reach(&all).remove(&0).unwrap_or_default();
+    reached.insert(0);
+    for block in all {
+        if !reached.contains(&block) {
+            nest.edges[block].clear();
+        }
+    }
+    nest.descend(&reached.into_iter().collect::<Vec<_>>(), 0);
+    nest.forget_short_ones(blocks);
     let found = nest.found.into_iter().enumerate();
     let found = found.filter(|(_, (depth, _))| *depth > 0);
     found.map(|(block, (depth, alternatives))| (block, depth - 1, alternatives)).collect()
@@ -62,6 +76,8 @@ struct Nest {
     edges: Vec<BTreeSet<usize>>,
     /// For each block, the number of loops around it, and its alternatives.
     found: Vec<(u32, BTreeSet<usize>)>,
+    /// The loops that are in no other.
+    outermost: Vec<Vec<usize>>,
 }
 
 impl Nest {
@@ -82,6 +98,9 @@ impl Nest {
             self.open(&members);
             self.alternatives(&members);
             self.descend(&members, depth + 1);
+            if depth == 0 {
+                self.outermost.push(members);
+            }
         }
     }
 
@@ -125,6 +144,17 @@ impl Nest {
                 } else if block != other {
                     self.found[block].1.insert(other);
                 }
+            }
+        }
+    }
+
+    /// Outermost loops less than half as long as the longest are none.
+    fn forget_short_ones(&mut self, blocks: &[Block]) {
+        let length = |members: &Vec<usize>| members.iter().map(|&i| blocks[i].range.len()).sum();
+        let longest: usize = self.outermost.iter().map(length).max().unwrap_or(0);
+        for members in self.outermost.iter().filter(|members| 2 * length(members) < longest) {
+            for &member in members {
+                self.found[member].0 = 0;
             }
         }
     }

@@ -143,7 +143,7 @@ impl<'a, T: Score> Pairs<'a, T> {
 
     /// The reduced loss, by a blocked sum in an order that depends on nothing but the positions of the pairs.
     ///
-    /// Relative error at most 4·10⁻¹¹ for `f32` scores under [`Logistic`](crate::Logistic). See
+    /// Relative error at most 10⁻¹² for `f32` scores under [`Logistic`](crate::Logistic). See
     /// [`total`](Pairs::total) for the exact sum.
     ///
     /// # Errors

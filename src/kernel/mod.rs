@@ -1,12 +1,15 @@
 //! The loops.
 //!
-//! (a) A batch goes through in chunks of [`CHUNK`] rows. Within a chunk the loop over `j` becomes SIMD, and each
-//!     of its steps takes `U` rows in lock step, rows u·STEPS + j. The shape, and with it the order of every sum, is the
-//!     same at every instruction set.
-//! (b) A column of a batch that is absent is a type, [`Absent`], and leaves no trace in the loop.
-//! (c) The last chunk is padded in a local buffer and goes through the same code: no scalar tail.
-//! (d) Rows whose result the working precision doubts are flagged, and only they are computed again, carefully.
-//! (e) A kernel is generic over the loss and the format; a new loss gets all of them.
+//! (a) A batch goes through in chunks of [`CHUNK`] rows, and the loop over the rows of a chunk becomes SIMD. The shape,
+//!     and with it the order of every sum, is the same at every instruction set.
+//! (b) A function with an exponential goes in two stages, see [`stage`].
+//! (c) A column of a batch that is absent is a type, [`Absent`], and leaves no trace in the loop.
+//! (d) The last chunk is padded in a local buffer and goes through the same code: no scalar tail.
+//! (e) Rows whose result the working precision doubts are flagged, and only they are computed again, carefully.
+//! (f) A kernel is generic over the loss and the format; a new loss gets all of them.
+//!
+//! What keeps a loop SIMD: rows by index, a number of them that is not small enough to be unrolled beforehand, results in
+//! local arrays (through a slice the compiler suspects overlap), no closure, no call.
 
 mod columns;
 mod dispatch;

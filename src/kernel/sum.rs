@@ -1,9 +1,9 @@
 //! The fused pass: the sum of the losses, and what becomes of the gradients, block by block.
 //!
-//! (a) The order of every addition follows from the positions of the rows, so the bits depend on nothing else. A chunk has
-//!     as many interleaved chains as steps, and step j of the lock-step loop adds its rows to chain j, in registers. Rows
-//!     are summed a [`BLOCK`] of them at a time, blocks in a binary tree by position.
-//! (b) Where a loss is a + log(1 + t), the logarithms of a block are taken together, Σ log(1 + tᵢ) = log Π(1 + tᵢ), with
+//! (a) The order of every addition follows from the positions of the rows, so the bits depend on nothing else. There are as
+//!     many interleaved chains as a chunk has rows, and row i of each chunk is added to chain i. Rows are summed a
+//!     [`BLOCK`] of them at a time, blocks in a binary tree by position.
+//! (b) Where a loss is log(1 + t) − a, the logarithms of a block are taken together, Σ log(1 + tᵢ) = log Π(1 + tᵢ), with
 //!     Π − 1 carried instead of Π so that tiny terms keep their relative precision.
 //! (c) Otherwise the values are added with their rounding errors (compensated).
 

@@ -1,9 +1,9 @@
 //! Groups of `f64` that a formula moves through in lock step.
 //!
 //! (a) A formula is written once, over [`Lanes`], and reads like scalar code: `a * b + c`.
-//! (b) Every operation goes through the `U` lanes of the group. A scalar call has `U = 1`. A kernel has a few, so
-//!     that independent chains of the same formula stand side by side in the instruction stream; the loop *around*
-//!     the formula is the one the compiler turns into SIMD.
+//! (b) Every operation goes through the `U` lanes of the group. Mostly `U` is 1; the exponentials of a batch have 2, so
+//!     that independent chains of the same formula stand side by side in the instruction stream. The loop *around* the
+//!     formula is the one the compiler turns into SIMD.
 //! (c) How a fused multiply-add is carried out is part of the type, [`Fma`], because it is part of the result:
 //!     [`Hardware`] is one instruction, [`Software`] the same bits without it.
 
