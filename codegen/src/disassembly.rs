@@ -14,7 +14,7 @@ const LIBRARY: [&str; 14] = [
     "fmaf", "tanh", "tanhf",
 ];
 
-/// What counts as arithmetic.
+/// What counts as arithmetic, by the beginning of its name.
 const OPERATIONS: [&str; 10] =
     ["vadd", "vsub", "vmul", "vdiv", "vsqrt", "vfm", "vfnm", "vmax", "vmin", "vcmp"];
 
@@ -53,7 +53,7 @@ impl Level {
 pub(crate) struct Counts {
     pub(crate) instructions: usize,
     pub(crate) arithmetic: Arithmetic,
-    /// How often what of it runs, estimated. Scalar copies of a loop for arguments that overlap do not run.
+    /// How often it runs, estimated, without scalar copies of vector loops: for arguments that overlap, for the last rows.
     pub(crate) runs: Arithmetic,
     pub(crate) gathers: usize,
     /// In all of the function.
@@ -149,7 +149,7 @@ impl<'d> Program<'d> {
     }
 
     /// Every loop over a batch at that level, by name.
-    pub(crate) fn kernels(&self, level: Level) -> Result<BTreeMap<String, Counts>> {
+    pub(crate) fn kernels(&self, level: Level) -> BTreeMap<String, Counts> {
         let prefix = format!("::dispatch::{}::<", level.name());
         let mut kernels = BTreeMap::new();
         for (&address, function) in &self.functions {
@@ -159,10 +159,9 @@ impl<'d> Program<'d> {
             if name.starts_with("ScalarKernel") || name.starts_with("JetKernel") {
                 continue;
             }
-            let counts = self.counts(address, function, level);
-            kernels.insert(name.clone(), counts.context(name)?);
+            kernels.insert(name, self.counts(address, function, level));
         }
-        Ok(kernels)
+        kernels
     }
 
     /// One function, judged as at that level.
@@ -170,31 +169,28 @@ impl<'d> Program<'d> {
         let is_it = |f: &&Function<'_>| f.name.rsplit("::").next() == Some(name);
         let found = self.functions.iter().find(|(_, f)| is_it(f));
         let (&address, function) = found.with_context(|| format!("there is no {name}"))?;
-        self.counts(address, function, level)
+        Ok(self.counts(address, function, level))
     }
 
-    fn counts(&self, address: u64, function: &Function<'_>, level: Level) -> Result<Counts> {
+    fn counts(&self, address: u64, function: &Function<'_>, level: Level) -> Counts {
         let code: Vec<Instruction> =
             Decoder::with_ip(64, function.code, address, DecoderOptions::NONE)
                 .into_iter()
                 .collect();
         let blocks = blocks(&code);
-        let found: Vec<Arithmetic> = blocks
-            .iter()
-            .map(|block| code[block.range.clone()].iter().map(|x| arithmetic(x, level)).collect())
-            .collect();
+        let found = |block: &Block| Found::new(&code[block.range.clone()], level);
+        let found: Vec<Found> = blocks.iter().map(found).collect();
         let mut counts = Counts::default();
         for (block, depth, alternatives) in loops(&blocks) {
             let Block { range, .. } = &blocks[block];
             counts.instructions += range.len();
             counts.gathers += code[range.clone()].iter().filter(|x| is_gather(x)).count();
-            counts.arithmetic += found[block];
-            // A copy of a loop for arguments that overlap, or for the last rows, is no longer than the vectors' own.
-            let Arithmetic { full, narrow, scalar } = found[block];
-            let runs = full > 0
-                || !alternatives.iter().any(|&other| 2 * found[other].full > narrow + scalar);
-            if runs {
-                counts.runs += found[block].times(TRIPS.pow(depth));
+            let this = &found[block];
+            counts.arithmetic += this.arithmetic;
+            let is_copy = alternatives.iter().any(|&other| found[other].replaces(this))
+                || found.iter().any(|other| other.is_vector_form_of(this));
+            if !is_copy {
+                counts.runs += this.arithmetic.times(TRIPS.pow(depth));
             }
         }
         for name in code.iter().filter_map(|instruction| self.callee(instruction)) {
@@ -204,7 +200,7 @@ impl<'d> Program<'d> {
                 counts.library_calls.insert(name.to_owned());
             }
         }
-        Ok(counts)
+        counts
     }
 
     /// The name of what is called, if this is a call and it is known.
@@ -224,16 +220,6 @@ impl<'d> Program<'d> {
     }
 }
 
-impl FromIterator<Arithmetic> for Arithmetic {
-    fn from_iter<I: IntoIterator<Item = Self>>(parts: I) -> Self {
-        let mut sum = Self::default();
-        for part in parts {
-            sum += part;
-        }
-        sum
-    }
-}
-
 fn mnemonic(instruction: &Instruction) -> String {
     format!("{:?}", instruction.mnemonic()).to_lowercase()
 }
@@ -243,27 +229,65 @@ fn is_gather(instruction: &Instruction) -> bool {
     mnemonic.contains("gather") || mnemonic.contains("scatter")
 }
 
-fn arithmetic(instruction: &Instruction, level: Level) -> Arithmetic {
-    let mut found = Arithmetic::default();
-    let mnemonic = mnemonic(instruction);
-    if !OPERATIONS.iter().any(|operation| mnemonic.starts_with(operation)) {
-        return found;
+/// What is in one block.
+#[derive(Default)]
+struct Found {
+    arithmetic: Arithmetic,
+    /// How often which of [`OPERATIONS`].
+    operations: [usize; OPERATIONS.len()],
+}
+
+impl Found {
+    fn new(code: &[Instruction], level: Level) -> Self {
+        let mut found = Self::default();
+        for instruction in code {
+            found.add(instruction, level);
+        }
+        found
     }
-    let width = (0..instruction.op_count())
-        .map(|i| instruction.op_register(i))
-        .filter(|register| register.is_vector_register())
-        .map(Register::size)
-        .max()
-        .unwrap_or(0);
-    match &mnemonic[mnemonic.len() - 2..] {
-        "sd" | "ss" => found.scalar = 1,
-        "pd" if width >= level.width() => found.full = 1,
-        // As many numbers as there are in a full vector of `f64`.
-        "ps" if 2 * width >= level.width() => found.full = 1,
-        "pd" | "ps" => found.narrow = 1,
-        _ => {}
+
+    fn add(&mut self, instruction: &Instruction, level: Level) {
+        let mnemonic = mnemonic(instruction);
+        let starts_with = |operation: &str| mnemonic.starts_with(operation);
+        let Some(operation) = OPERATIONS.iter().position(|x| starts_with(x)) else { return };
+        let width = (0..instruction.op_count())
+            .map(|i| instruction.op_register(i))
+            .filter(|register| register.is_vector_register())
+            .map(Register::size)
+            .max()
+            .unwrap_or(0);
+        let Arithmetic { full, narrow, scalar } = &mut self.arithmetic;
+        let count = match &mnemonic[mnemonic.len() - 2..] {
+            "sd" | "ss" => scalar,
+            "pd" if width >= level.width() => full,
+            // As many numbers as there are in a full vector of `f64`.
+            "ps" if 2 * width >= level.width() => full,
+            "pd" | "ps" => narrow,
+            _ => return,
+        };
+        *count += 1;
+        self.operations[operation] += 1;
     }
-    found
+
+    /// The operations beside those over full vectors.
+    fn others(&self) -> usize {
+        self.arithmetic.narrow + self.arithmetic.scalar
+    }
+
+    /// Whether the other block, of which this is an alternative, is the copy for arguments that overlap: it is no longer.
+    fn replaces(&self, other: &Self) -> bool {
+        other.others() > other.arithmetic.full && 2 * self.arithmetic.full > other.others()
+    }
+
+    /// Whether the other block is the copy for the rows that do not fill a vector: the same operations once, this having them
+    /// once or several times.
+    fn is_vector_form_of(&self, other: &Self) -> bool {
+        let times = self.arithmetic.full / other.others().max(1);
+        other.arithmetic.full == 0
+            && self.others() == 0
+            && times > 0
+            && self.operations == other.operations.map(|count| count * times)
+    }
 }
 
 /// A type without the modules that its parts are in.

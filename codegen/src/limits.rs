@@ -35,8 +35,8 @@ impl Limits {
         self.0.get(&key(level, name)).copied()
     }
 
-    pub(crate) fn insert(&mut self, level: Level, name: String, instructions: usize) {
-        self.0.insert(key(level, &name), instructions);
+    pub(crate) fn insert(&mut self, level: Level, name: &str, instructions: usize) {
+        self.0.insert(key(level, name), instructions);
     }
 
     pub(crate) fn len(&self) -> usize {

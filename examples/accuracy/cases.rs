@@ -16,7 +16,7 @@ pub const OUTPUTS: [&str; 3] = ["value", "gradient", "hessian"];
 /// terms cancel, and their own error shows.
 pub fn cancels(format: Format, result: f64, largest_term: f64) -> bool {
     let share = match format {
-        Format::Single => 2f64.powi(-16),
+        Format::Single => 2f64.powi(-6),
         Format::Double => 0.5,
     };
     result.abs() < share * largest_term

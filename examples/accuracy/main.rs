@@ -111,7 +111,7 @@ reduction, thresholds, ties of rounding, differences that are exact, rounded, or
 bits (`tests/bits.rs`), so one level is measured for all.
 
 Where a result is a difference of terms it has a zero, and beside it the working precision shows. Results of less than
-half (f64; 2⁻¹⁶ for f32) of the largest term are therefore listed apart, under *beside its zero*: the error beyond half
+half (f64; 1/64 for f32) of the largest term are therefore listed apart, under *beside its zero*: the error beyond half
 an ulp, in ulp of the largest term. The parameters are those of `examples/accuracy/cases.rs`.
 ";
 
