@@ -165,7 +165,7 @@ impl<T: Format> Data<T> {
                 column(&|i| (i * 0.71).sin() * 5.0),
                 column(&|i| (i * 0.53).sin().abs()),
             ],
-            outputs: [vec![T::zero(); len], vec![T::ZERO; len]],
+            outputs: [vec![T::zero(); len], vec![T::zero(); len]],
         }
     }
 

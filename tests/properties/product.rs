@@ -356,8 +356,8 @@ const REDUCTIONS: [Reduction; 4] =
     [Reduction::Sum, Reduction::Mean, Reduction::WeightedMean, Reduction::Over(-1537.0)];
 
 /// The relative error that is allowed of a reduced loss.
-fn sum_error<T: Number, L, V>(subject: &Subject<L, V>, columns: Columns) -> f64 {
-    if subject.product && !columns.weights { T::PRODUCT } else { T::COMPENSATED }
+fn sum_error<T: Number, L, V>(subject: &Subject<L, V>) -> f64 {
+    if subject.product { T::PRODUCT } else { T::COMPENSATED }
 }
 
 /// The magnitudes of the losses, or of what cancels within them.
@@ -391,7 +391,7 @@ fn reductions_are_the_exact_sum<T: Number, L: PairLoss, V: Verbs>(subject: &Subj
         let all = Batch::<T>::ordinary(ROWS, 4).with(columns);
         let all_rows = all.rows();
         let exact: Vec<_> = all_rows.iter().map(subject.truth).collect();
-        let error = sum_error::<T, L, V>(subject, columns);
+        let error = sum_error::<T, L, V>(subject);
         for len in [1, 2, 7, 8, 31, 32, 33, 64, ROWS] {
             let (batch, rows) = (all.pick(&cycle(len, 0)), &all_rows[..len]);
             let terms: Vec<_> = exact[..len].iter().map(|jet| jet.value.clone()).collect();

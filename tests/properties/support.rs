@@ -13,7 +13,7 @@ pub trait Number: Score + reference::Format {
     /// Relative error of a reduced loss against the exact sum, per unit of Σ|terms|, where values are summed with
     /// compensation.
     const COMPENSATED: f64;
-    /// The same where one logarithm is taken of a product.
+    /// The same for losses of which one logarithm is taken for many, by the exponential that serves derivatives.
     const PRODUCT: f64;
     /// 2 to minus this is the relative error of the working precision's elementary functions.
     const WORKING_BITS: i64;
@@ -35,8 +35,8 @@ impl Number for f32 {
     const PAIR: f64 = 0.501;
     const FUSED: f64 = 0.501;
     const COMPENSATED: f64 = 1e-15;
-    const PRODUCT: f64 = 4e-16;
-    const WORKING_BITS: i64 = 48;
+    const PRODUCT: f64 = 8.2e-13;
+    const WORKING_BITS: i64 = 40;
     const CANONICAL_NAN: u64 = 0x7fc0_0000;
     const SENTINEL: u64 = 0xffed_cba9;
     const NANS: [u64; 4] = [0x7fc1_2345, 0xffc0_0001, 0x7f80_0001, 0xffbf_ffff];
