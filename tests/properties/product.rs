@@ -572,7 +572,7 @@ fn blocks<T: Number, V: Verbs>(subject: &Subject<Logistic, V>) {
             let terms: Vec<_> = order.iter().map(|&i| exact[i].clone()).collect();
             let rows: Vec<_> = order.iter().map(|&i| all_rows[i]).collect();
             let sizes = sizes(subject, &rows, &terms);
-            let error = sum_error::<T, _, _>(subject, columns);
+            let error = sum_error::<T, _, _>(subject);
             let mut first: Option<Outcome> = None;
             for level in levels() {
                 let context = format!("{len} rows, {columns:?}, {level}");
