@@ -46,6 +46,7 @@ macro_rules! forward {
 
 impl PairLoss for Any {
     #[inline(never)]
+    #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
         forward!(self, loss => loss.jet(z))
     }

@@ -34,6 +34,7 @@ struct Rest<L> {
 }
 
 impl<L: PairLoss> PairLoss for Rest<L> {
+    #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
         let jet = self.loss.jet(z);
         Jet {

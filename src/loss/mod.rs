@@ -69,12 +69,15 @@ fn times<W: Working>(x: W, w: W) -> W {
 /// labels, totals, [`Tuned`]) comes with it. See [`Working`] for an example.
 pub trait PairLoss: Copy + Send + Sync {
     /// L(z), L′(z) and L″(z). The caller sees to NaN at NaN margins, and to +0 where L′ is −0.
+    ///
+    /// Mark implementations `#[inline(always)]`. A kernel is compiled once for each instruction set; a function that it calls
+    /// is compiled without, and is some ten times slower (the results are the same).
     fn jet<W: Working>(self, z: W) -> Jet<W>;
 
     /// The loss under the soft label p in [0, 1], p·L(z) + q·L(−z) with q = 1 − p, and its derivatives.
     ///
     /// A loss overrides this where one evaluation serves both sides. It must return the number of
-    /// [`jet`](PairLoss::jet), bit for bit, at p = 1.
+    /// [`jet`](PairLoss::jet), bit for bit, at p = 1. Mark it `#[inline(always)]` as well.
     #[inline(always)]
     fn mixed_jet<W: Working>(self, z: W, p: W, q: W) -> Jet<W> {
         Jet::mix(self.jet(z), p, self.jet(-z), q)

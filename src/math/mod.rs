@@ -44,6 +44,7 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 /// struct LogCosh;
 ///
 /// impl PairLoss for LogCosh {
+///     #[inline(always)] // so that it takes on the instruction set of the kernel that it becomes part of
 ///     fn jet<W: Working>(self, z: W) -> Jet<W> {
 ///         // log cosh z = |z| + log(1 + e^(−2|z|)) − log 2
 ///         let a = z.abs() * 2.0;

@@ -12,6 +12,7 @@ pub struct LogCosh;
 const LN_2_LOW: f64 = 2.319046813846299558e-17;
 
 impl PairLoss for LogCosh {
+    #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
         let doubled = z.abs() * 2.0;
         let tail = doubled.exp_neg_abs();
@@ -46,6 +47,7 @@ impl LogCosh {
 pub struct SmoothHinge;
 
 impl PairLoss for SmoothHinge {
+    #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
         let (zero, one) = (W::constant(0.0), W::constant(1.0));
         let gap = (-z + 1.0).positive_part();

@@ -70,12 +70,14 @@ impl Rival for Candle {
     }
 
     /// Neither `log(sigmoid)` nor its binary cross entropy is stable, and there is no `log1p`: softplus is
-    /// max(−z, 0) + log(1 + e^−|z|), whose gradient comes through the parts.
+    /// max(−z, 0) + log(1 + e^−|z|), whose gradient comes through the parts. With `relu` and `abs` it would be −1.5 at z = 0;
+    /// `maximum` halves its gradient there, and gives −0.5.
     fn step(&mut self) -> Self::Outcome {
         let mean = || {
             let z = (self.chosen.as_tensor() - self.rejected.as_tensor())?;
-            let tail = (z.abs()?.neg()?.exp()? + 1.0)?.log()?;
-            (z.neg()?.relu()? + tail)?.mean_all()
+            let minus_z = z.neg()?;
+            let tail = (z.maximum(&minus_z)?.neg()?.exp()? + 1.0)?.log()?;
+            (minus_z.maximum(0.0_f32)? + tail)?.mean_all()
         };
         let mean = mean().unwrap();
         let gradients = mean.backward().unwrap();
@@ -178,7 +180,10 @@ fn check<R: Rival>(chosen: &[f32], rejected: &[f32]) {
     let expected =
         margins.clone().map(|z| (-z).max(0.0) + (-z.abs()).exp().ln_1p()).sum::<f64>() / n;
     let (mean, d_chosen) = outcome::<R>(chosen, rejected);
-    assert!((f64::from(mean) / expected - 1.0).abs() < 1e-4, "{}: {mean}", R::NAME);
+    // A plain sum of a million terms in `f32` drifts.
+    let error = f64::from(mean) / expected - 1.0;
+    assert!(error.abs() < 0.01, "{}: {mean} against {expected}", R::NAME);
+    println!("{}, {} pairs: the mean is off by {error:.0e} of it", R::NAME, chosen.len());
     for (z, d) in margins.zip(d_chosen) {
         let expected = -1.0 / (1.0 + z.exp());
         assert!((f64::from(d) * n - expected).abs() < 1e-5, "{}: {d} at {z}", R::NAME);
@@ -186,7 +191,7 @@ fn check<R: Rival>(chosen: &[f32], rejected: &[f32]) {
 }
 
 fn rival<R: Rival>(criterion: &mut Criterion) {
-    check::<R>(&[100.0, -100.0, 0.5, 0.0], &[-100.0, 100.0, 0.25, 1.0]);
+    check::<R>(&[100.0, -100.0, 0.5, 0.0, 0.25], &[-100.0, 100.0, 0.25, 1.0, 0.25]);
     let mut group = criterion.benchmark_group("f32 mean and both gradients");
     group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
     for len in SIZES {
