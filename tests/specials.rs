@@ -46,7 +46,6 @@ macro_rules! forward {
 
 impl PairLoss for Any {
     #[inline(never)]
-    #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
         forward!(self, loss => loss.jet(z))
     }

@@ -126,7 +126,7 @@ impl Pair {
     pub fn logit(p: f64) -> Option<Self> {
         let (p, q) = (Self::new(p), Self::difference(1.0, p));
         let (large, small, sign) = if p.high > 0.5 { (p, q, 1.0) } else { (q, p, -1.0) };
-        if !(small.high > SMALLEST) {
+        if small.high <= SMALLEST {
             return None;
         }
         // Their quotient is 2ᵏ·(1 + t), 0 ≤ t < 1; beside p = ½, t is small and keeps its bits.
