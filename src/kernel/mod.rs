@@ -54,29 +54,29 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<T, F, R
 
     #[inline(always)]
     fn run<M: Fma>(self) {
-        if T::DOUBTS { self.pass::<M, 4>() } else { self.pass::<M, 2>() }
+        if T::DOUBTS { self.pass::<M, 4, 1>() } else { self.pass::<M, 2, 2>() }
     }
 }
 
 impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
     #[inline(always)]
-    fn pass<M: Fma, const N: usize>(mut self) {
+    fn pass<M: Fma, const N: usize, const G: usize>(mut self) {
         let function = self.function;
         let mut buffers = R::buffers();
-        let mut stage = Stage::<N>::new();
+        let mut stage = Stage::<N, G>::new();
         let mut spare = [T::zero(); CHUNK];
         let base = self.range.start;
         for rows in parts(self.range.clone()) {
             let mut part = self.rows.part(rows.clone(), &mut buffers);
             let to = rows.start - base..rows.end - base;
             let mut slots = self.sink.slots(to, &mut spare);
-            for group in groups(rows.len()) {
+            for group in groups::<G>(rows.len()) {
                 if F::HAS_TAIL {
                     stage.fill::<T, M, F, _>(function, &mut part, group.clone());
                 }
                 for (place, i) in group.enumerate() {
                     let Some(slot) = slots.slot(i) else { break };
-                    map::<T, M, F, _, N>(function, &mut part, i, &stage, place, slot);
+                    map::<T, M, F, _, N, G>(function, &mut part, i, &stage, place, slot);
                     slots.commit(i);
                 }
             }
@@ -97,11 +97,11 @@ fn parts(rows: Range<usize>) -> [Range<usize>; 2] {
 
 /// A function of every row of a chunk, the tails of which, if there are any, are in the stage.
 #[inline(always)]
-pub(crate) fn map<T, M, F, P, const N: usize>(
+pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
     function: F,
     part: &mut P,
     i: usize,
-    stage: &Stage<N>,
+    stage: &Stage<N, G>,
     place: usize,
     results: &mut [T; CHUNK],
 ) where

@@ -11,24 +11,21 @@ use crate::math::{Fma, Lanes, Precision, each_lane};
 use crate::score::Score;
 use core::ops::Range;
 
-/// Chunks that go through a stage together.
-const GROUP: usize = 2;
-
-/// z and the tail of a group of chunks; `N` is 2 for a working precision of one number, 4 for one of two.
+/// z and the tail of a group of `G` chunks; `N` is 2 for a working precision of one number, 4 for one of two.
 #[repr(align(64))]
-pub(crate) struct Stage<const N: usize>([[[f64; CHUNK]; N]; GROUP]);
+pub(crate) struct Stage<const N: usize, const G: usize>([[[f64; CHUNK]; N]; G]);
 
 /// The chunks of `rows` rows in groups, by position.
 #[inline(always)]
-pub(crate) fn groups(rows: usize) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn groups<const G: usize>(rows: usize) -> impl Iterator<Item = Range<usize>> {
     let chunks = rows.div_ceil(CHUNK);
-    (0..chunks).step_by(GROUP).map(move |first| first..(first + GROUP).min(chunks))
+    (0..chunks).step_by(G).map(move |first| first..(first + G).min(chunks))
 }
 
-impl<const N: usize> Stage<N> {
+impl<const N: usize, const G: usize> Stage<N, G> {
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        Self([[[0.0; CHUNK]; N]; GROUP])
+        Self([[[0.0; CHUNK]; N]; G])
     }
 
     /// Computes z and the tail of a group of chunks.

@@ -63,24 +63,24 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> Kernel for SumKernel<'_, T, 
     #[inline(always)]
     fn run<M: Fma>(self) -> Partial {
         if T::DOUBTS {
-            self.accumulate::<M, Compensated, 4>()
+            self.accumulate::<M, Compensated, 4, 1>()
         } else if L::HAS_LOG_TERMS && !R::WEIGHTED {
-            self.accumulate::<M, Product, 2>()
+            self.accumulate::<M, Product, 2, 2>()
         } else {
-            self.accumulate::<M, Compensated, 2>()
+            self.accumulate::<M, Compensated, 2, 2>()
         }
     }
 }
 
 impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
     #[inline(always)]
-    fn accumulate<M: Fma, A: Accumulator, const N: usize>(self) -> Partial {
+    fn accumulate<M: Fma, A: Accumulator, const N: usize, const G: usize>(self) -> Partial {
         let function = Gradient(self.loss);
         let divisor = Double::<M, 1>::splat(self.divisor.0, self.divisor.1);
         let factor = (Double::splat(1.0, 0.0) / divisor).to_pair();
         let mut buffers = R::buffers();
         let mut spare = [T::zero(); CHUNK];
-        let mut stage = Stage::<N>::new();
+        let mut stage = Stage::<N, G>::new();
         let mut terms = Terms::new();
         let mut sums = A::new();
         for rows in parts(self.range.clone()) {
@@ -88,7 +88,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
             let to = rows.start - self.sink_start..rows.end - self.sink_start;
             let mut part = self.rows.part(rows, &mut buffers);
             let mut slots = self.sink.slots(to, &mut spare);
-            for group in groups(len) {
+            for group in groups::<G>(len) {
                 if L::HAS_TAIL {
                     stage.fill::<T, M, _, _>(function, &mut part, group.clone());
                 }

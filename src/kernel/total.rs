@@ -21,27 +21,27 @@ impl<T: Score, L: PairLoss, R: Rows<T>> Kernel for TotalKernel<'_, T, L, R> {
 
     #[inline(always)]
     fn run<M: Fma>(self) -> Total {
-        if T::DOUBTS { self.pass::<M, 4>() } else { self.pass::<M, 2>() }
+        if T::DOUBTS { self.pass::<M, 4, 1>() } else { self.pass::<M, 2, 2>() }
     }
 }
 
 impl<T: Score, L: PairLoss, R: Rows<T>> TotalKernel<'_, T, L, R> {
     #[inline(always)]
-    fn pass<M: Fma, const N: usize>(self) -> Total {
+    fn pass<M: Fma, const N: usize, const G: usize>(self) -> Total {
         let function = Value(self.loss);
         let mut accumulator = Accumulator::default();
         let mut buffers = R::buffers();
-        let mut stage = Stage::<N>::new();
+        let mut stage = Stage::<N, G>::new();
         let mut results = [T::zero(); CHUNK];
         for rows in parts(self.range) {
             let (start, end) = (rows.start, rows.end);
             let mut part = self.rows.part(rows.clone(), &mut buffers);
-            for group in groups(rows.len()) {
+            for group in groups::<G>(rows.len()) {
                 if L::HAS_TAIL {
                     stage.fill::<T, M, _, _>(function, &mut part, group.clone());
                 }
                 for (place, i) in group.enumerate() {
-                    map::<T, M, _, _, N>(function, &mut part, i, &stage, place, &mut results);
+                    map::<T, M, _, _, N, G>(function, &mut part, i, &stage, place, &mut results);
                     let terms = results.map(T::widen);
                     let start = start + i * CHUNK;
                     let len = (end - start).min(CHUNK);
