@@ -51,8 +51,9 @@ fn results<T: Score>() -> (Vec<u64>, Vec<Vec<(u64, i16, i8)>>, Vec<f64>) {
     columns.push(bits(&out));
 
     let mut random = SplitMix64::new(6);
-    let mut index = || (0..LEN).map(|_| random.below(1000) as u32).collect::<Vec<_>>();
-    let (winners, losers) = (index(), index());
+    let winners: Vec<u32> = (0..LEN).map(|_| random.below(1000) as u32).collect();
+    let loser = |&winner: &u32| (winner + 1 + random.below(999) as u32) % 1000;
+    let losers: Vec<u32> = winners.iter().map(loser).collect();
     let comparisons = Comparisons::new(&chosen[..1000], &winners, &losers).unwrap();
     let mut gradient = vec![T::zero(); 1000];
     let loss = comparisons.loss_and_gradient(Logistic, Reduction::Mean, &mut gradient).unwrap();
