@@ -1,7 +1,7 @@
 //! Every verb at every instruction set of this machine, beside three loops over the same slices: one with the same memory
 //! traffic and no arithmetic, the stable one that everybody writes over `std`, and that one generic over `num_traits`.
 //!
-//! Results are checked before anything is timed. All of it takes an hour; a part, by the names of group, contender and size:
+//! Results are checked before anything is timed. All of it takes long; a part, by the names of group, contender and size:
 //!
 //! ```sh
 //! cargo bench --bench kernels -- 'f32 loss sum'

@@ -36,7 +36,7 @@ const EXP2: [f64; 11] = [
     7.0430244679997025e-09,
 ];
 
-/// The same of degree 8, with relative error 8.2·10⁻¹³ and exact at 0: a 2⁻¹⁶ of the last place of 24 bits, for results
+/// The same of degree 8, with relative error 8.2·10⁻¹³ and exact at 0: 2⁻¹⁶ of the last place of 24 bits, for results
 /// that are not promised to be correctly rounded.
 const SHORT_EXP2: [f64; 9] = [
     1.0,
