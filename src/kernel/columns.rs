@@ -307,8 +307,8 @@ pub(crate) trait Rows<T: Score>: Copy + Send + Sync {
     where
         Self: 's;
 
-    /// The given rows: whole chunks, or a partial one.
-    fn part<'s>(self, rows: Range<usize>, buffers: &'s mut Self::Buffers) -> Self::Part<'s>
+    /// The given rows: whole chunks, or a partial one, with margin `pad` past the end of it.
+    fn part<'s>(self, rows: Range<usize>, pad: T, buffers: &'s mut Self::Buffers) -> Self::Part<'s>
     where
         Self: 's;
 }
@@ -352,12 +352,12 @@ where
         Self: 's;
 
     #[inline(always)]
-    fn part<'s>(self, rows: Range<usize>, buffers: &'s mut Self::Buffers) -> Self::Part<'s>
+    fn part<'s>(self, rows: Range<usize>, pad: T, buffers: &'s mut Self::Buffers) -> Self::Part<'s>
     where
         Self: 's,
     {
         Columns {
-            chosen: self.chosen.chunks(rows.clone(), T::zero(), &mut buffers.chosen),
+            chosen: self.chosen.chunks(rows.clone(), pad, &mut buffers.chosen),
             rejected: self.rejected.chunks(rows.clone(), T::zero(), &mut buffers.rejected),
             margins: self.margins.chunks(rows.clone(), T::zero(), &mut buffers.margins),
             weights: self.weights.chunks(rows.clone(), T::one(), &mut buffers.weights),
@@ -398,7 +398,10 @@ where
 
 /// Rows j and, in lock step, those every `CHUNK`/`U` further on of a column.
 #[inline(always)]
-fn lanes<T: Score, M: Fma, const U: usize>(column: &[T; CHUNK], j: usize) -> Lanes<M, U> {
+pub(super) fn lanes<T: Score, M: Fma, const U: usize>(
+    column: &[T; CHUNK],
+    j: usize,
+) -> Lanes<M, U> {
     let mut out = [0.0; U];
     each_lane! { u of U: out[u] = column[u * (CHUNK / U) + j].widen(); }
     Lanes::new(out)

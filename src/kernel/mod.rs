@@ -29,7 +29,7 @@ pub(crate) use sum::{BLOCK, Partial, SumKernel};
 pub(crate) use total::TotalKernel;
 
 use crate::loss::{Jet, PairLoss};
-use crate::math::{Fma, Lanes};
+use crate::math::{Fma, Lanes, each_lane};
 use crate::score::Score;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -67,7 +67,7 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
         let mut spare = [T::zero(); CHUNK];
         let base = self.range.start;
         for rows in parts(self.range.clone()) {
-            let mut part = self.rows.part(rows.clone(), &mut buffers);
+            let mut part = self.rows.part(rows.clone(), T::zero(), &mut buffers);
             let to = rows.start - base..rows.end - base;
             let mut slots = self.sink.slots(to, &mut spare);
             for group in groups::<G>(rows.len()) {
@@ -112,7 +112,13 @@ pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
 {
     let Some(source) = stage.source::<T, F, P>(part, i, place) else { return };
     let mut doubts = [0; CHUNK];
-    if map_chunk::<T, M, F, N>(function, &source, results, &mut doubts) {
+    // The width of the lock step is no part of the result.
+    let any = if M::LOCK_STEP && F::LONG {
+        map_chunk::<T, M, F, N, 4>(function, &source, results, &mut doubts)
+    } else {
+        map_chunk::<T, M, F, N, 1>(function, &source, results, &mut doubts)
+    };
+    if any {
         let Some(chunk) = part.chunk(i) else { return };
         for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| **doubt != 0) {
             results[i] = careful(function, chunk.row::<M, 1>(i), None);
@@ -122,7 +128,7 @@ pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
 
 /// Whether some results are in doubt.
 #[inline(always)]
-fn map_chunk<T, M, F, const N: usize>(
+fn map_chunk<T, M, F, const N: usize, const U: usize>(
     function: F,
     source: &Source<'_, T, N>,
     results: &mut [T; CHUNK],
@@ -134,14 +140,18 @@ where
     F: Function,
 {
     let mut any = 0;
-    for i in 0..CHUNK {
-        let (Argument { z, tail }, extras) = source.row::<M, F>(function, i);
+    for j in 0..CHUNK / U {
+        let (Argument { z, tail }, extras) = source.row::<M, F, U>(function, j);
         let y = function.apply(z, tail, extras.label());
-        let (value, _, doubt) = extras.finish(z, y, None, F::HAS_TAIL);
-        results[i] = store::<T, M, F>(value);
-        if T::DOUBTS {
-            doubts[i] = doubt.to_bits();
-            any |= doubts[i];
+        let (value, _, doubt) = extras.finish(z, y, None, F::KIND);
+        let (value, doubt) = (value.to_array(), doubt.to_bits());
+        each_lane! { u of U:
+            let i = u * (CHUNK / U) + j;
+            results[i] = store::<T, F>(value[u]);
+            if T::DOUBTS {
+                doubts[i] = doubt[u];
+                any |= doubt[u];
+            }
         }
     }
     any != 0
@@ -156,7 +166,7 @@ pub(crate) fn careful<T: Score, M: Fma, F: Function>(
     factor: Option<(f64, f64)>,
 ) -> T {
     let (value, ..) = evaluate::<M, 1, T::Careful<M>, F>(function, &row, factor);
-    store::<T, M, F>(value)
+    store::<T, F>(value.to_f64())
 }
 
 /// A function of one number. One field: passed in a register.
@@ -219,11 +229,11 @@ fn scalar<T: Score, M: Fma, F: Function>(function: F, chosen: T, rejected: Optio
     let row = Row { chosen: lane(chosen), rejected: rejected.map(lane), margin: None, extras };
     let z = row.z::<T::Working<M, 1>>();
     let y = function.apply(z, function.tail(z), None);
-    let (value, _, doubt) = extras.finish(z, y, None, F::HAS_TAIL);
-    if T::DOUBTS && doubt.to_bits() != 0 {
+    let (value, _, doubt) = extras.finish(z, y, None, F::KIND);
+    if T::DOUBTS && doubt.any() {
         return careful(function, row, None);
     }
-    store::<T, M, F>(value)
+    store::<T, F>(value.to_f64())
 }
 
 /// The loss of one pair with both derivatives.

@@ -32,7 +32,7 @@ impl<M: Fma, const U: usize> Row<Lanes<M, U>> {
     #[inline(always)]
     pub(crate) fn z<P: Precision<M, U>>(&self) -> P {
         let z = match (self.rejected, self.margin) {
-            (None, _) => P::from_lanes(self.chosen),
+            (None, _) => P::from_score(self.chosen),
             (Some(rejected), None) => P::difference(self.chosen, rejected),
             (Some(rejected), Some(margin)) => {
                 P::difference_with_margin(self.chosen, rejected, margin)
@@ -53,14 +53,14 @@ impl<M: Fma, const U: usize> Extras<Lanes<M, U>> {
     }
 
     /// `factor·w·y` for a result y at margin z, rounded once; what the rounding lost; and whether it is doubtful. A NaN is
-    /// the canonical one, unless the caller sees to it because y `carries_nan`: it is NaN wherever z is.
+    /// the canonical one, unless the caller sees to it because y carries it.
     #[inline(always)]
     pub(crate) fn finish<P: Precision<M, U>>(
         &self,
         z: P,
         y: P,
         factor: Option<(f64, f64)>,
-        carries_nan: bool,
+        kind: Kind,
     ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
         let before = self.weighted(y);
         let y = match factor {
@@ -68,8 +68,10 @@ impl<M: Fma, const U: usize> Extras<Lanes<M, U>> {
             Some(factor) => before.last_times(factor),
         };
         let (value, lost) = y.round();
-        let value = if carries_nan { value } else { value.canonical_nan(z.leading()) };
-        (value, lost, y.doubtful(before, z))
+        let value = if kind.carries_nan { value } else { value.canonical_nan(z.leading()) };
+        let plain = kind.plain && self.weight.is_none() && self.label.is_none();
+        let doubt = if plain { y.unordered_or_far(z) } else { y.doubtful(before, z) };
+        (value, lost, doubt)
     }
 
     /// `w·y`.
@@ -82,6 +84,15 @@ impl<M: Fma, const U: usize> Extras<Lanes<M, U>> {
     }
 }
 
+/// What is known of the results of a function.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// NaN wherever z is, so that whoever stores the results sees to the canonical one.
+    carries_nan: bool,
+    /// Where there is neither weight nor label: far from underflow and overflow wherever the tail is trusted, or 0.
+    plain: bool,
+}
+
 /// A function of the margin, and of the label where there is one.
 pub(crate) trait Function: Copy + Send + Sync {
     /// Whether zeros come out as +0: so that the sign of a zero does not tell which way a gradient was computed.
@@ -89,6 +100,14 @@ pub(crate) trait Function: Copy + Send + Sync {
 
     /// Whether it is made of one exponential, its tail, which is computed in a pass of its own.
     const HAS_TAIL: bool;
+
+    /// Whether what follows the tail is a chain so long that rows go in lock step.
+    const LONG: bool = false;
+
+    /// See [`Kind::plain`].
+    const PLAIN: bool;
+
+    const KIND: Kind = Kind { carries_nan: Self::HAS_TAIL, plain: Self::PLAIN };
 
     /// The tail. Implementations carry `#[inline(always)]`.
     fn tail<W: Working>(self, z: W) -> W;
@@ -110,7 +129,10 @@ pub(crate) struct Gradient<L>(pub(crate) L);
 pub(crate) struct Hessian<L>(pub(crate) L);
 
 impl<L: PairLoss> Function for Value<L> {
+    const LONG: bool = L::HAS_TAIL;
     const HAS_TAIL: bool = L::HAS_TAIL;
+    const PLAIN: bool = L::PLAIN;
+
     #[inline(always)]
     fn tail<W: Working>(self, z: W) -> W {
         self.0.tail(z, false)
@@ -124,6 +146,8 @@ impl<L: PairLoss> Function for Value<L> {
 
 impl<L: PairLoss> Function for Gradient<L> {
     const HAS_TAIL: bool = L::HAS_TAIL;
+    const PLAIN: bool = L::PLAIN;
+
     const POSITIVE_ZERO: bool = true;
 
     #[inline(always)]
@@ -139,6 +163,8 @@ impl<L: PairLoss> Function for Gradient<L> {
 
 impl<L: PairLoss> Function for Hessian<L> {
     const HAS_TAIL: bool = L::HAS_TAIL;
+    const PLAIN: bool = L::PLAIN;
+
     #[inline(always)]
     fn tail<W: Working>(self, z: W) -> W {
         self.0.tail(z, true)
@@ -164,6 +190,7 @@ pub(crate) struct Softplus;
 
 impl Function for Sigmoid {
     const HAS_TAIL: bool = true;
+    const PLAIN: bool = true;
 
     #[inline(always)]
     fn tail<W: Working>(self, x: W) -> W {
@@ -177,7 +204,9 @@ impl Function for Sigmoid {
 }
 
 impl Function for LogSigmoid {
+    const LONG: bool = true;
     const HAS_TAIL: bool = true;
+    const PLAIN: bool = true;
 
     #[inline(always)]
     fn tail<W: Working>(self, x: W) -> W {
@@ -191,7 +220,9 @@ impl Function for LogSigmoid {
 }
 
 impl Function for Softplus {
+    const LONG: bool = true;
     const HAS_TAIL: bool = true;
+    const PLAIN: bool = true;
 
     #[inline(always)]
     fn tail<W: Working>(self, x: W) -> W {
@@ -213,13 +244,13 @@ pub(crate) fn evaluate<M: Fma, const U: usize, P: Precision<M, U>, F: Function>(
 ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
     let z = row.z::<P>();
     let y = function.apply(z, function.tail(z), row.extras.label());
-    row.extras.finish(z, y, factor, false)
+    row.extras.finish(z, y, factor, Kind { carries_nan: false, plain: false })
 }
 
 /// A result of `F` in the format in which it is stored.
 #[inline(always)]
-pub(crate) fn store<T: Score, M: Fma, F: Function>(x: Lanes<M, 1>) -> T {
-    let x = T::narrow(x.to_f64());
+pub(crate) fn store<T: Score, F: Function>(x: f64) -> T {
+    let x = T::narrow(x);
     // What is NaN has been doubted and computed again, if it can be.
     let x = if F::HAS_TAIL && !T::DOUBTS && x.is_nan() { T::nan() } else { x };
     if F::POSITIVE_ZERO { x + T::zero() } else { x }

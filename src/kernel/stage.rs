@@ -5,7 +5,7 @@
 //! (b) A function without a tail ([`Function::HAS_TAIL`]) takes z from the columns directly.
 
 use super::CHUNK;
-use super::columns::{ChunkOf, ExtrasOf, Part};
+use super::columns::{ChunkOf, ExtrasOf, Part, lanes};
 use super::row::{Argument, Extras, Function};
 use crate::math::{Fma, Lanes, Precision, each_lane};
 use crate::score::Score;
@@ -103,21 +103,22 @@ pub(crate) struct Source<'c, T, const N: usize> {
 impl<T: Score, const N: usize> Source<'_, T, N> {
     /// z, the tail, and what else there is of row `i`.
     #[inline(always)]
-    pub(crate) fn row<M: Fma, F: Function>(
+    pub(crate) fn row<M: Fma, F: Function, const U: usize>(
         &self,
         function: F,
-        i: usize,
-    ) -> (Argument<T::Working<M, 1>>, Extras<Lanes<M, 1>>) {
+        j: usize,
+    ) -> (Argument<T::Working<M, U>>, Extras<Lanes<M, U>>) {
         if let Some(chunk) = &self.chunk {
-            let row = chunk.row::<M, 1>(i);
-            let z = row.z::<T::Working<M, 1>>();
+            let row = chunk.row::<M, U>(j);
+            let z = row.z::<T::Working<M, U>>();
             return (Argument { z, tail: function.tail(z) }, row.extras);
         }
         let number = |high: usize| {
-            let part = |part: usize| Lanes::splat(self.stage.get(part).map_or(0.0, |x| x[i]));
+            let part =
+                |part: usize| self.stage.get(part).map_or(Lanes::splat(0.0), |x| lanes(x, j));
             Precision::from_parts(part(high), part(high + 2))
         };
         let argument = Argument { z: number(0), tail: number(1) };
-        (argument, self.extras.row::<M, 1>(i))
+        (argument, self.extras.row::<M, U>(j))
     }
 }

@@ -1,17 +1,18 @@
 //! The fused pass: the sum of the losses, and what becomes of the gradients, block by block.
 //!
 //! (a) The order of every addition follows from the positions of the rows, so the bits depend on nothing else. There are as
-//!     many interleaved chains as a chunk has rows, and row i of each chunk is added to chain i. Rows are summed a
-//!     [`BLOCK`] of them at a time, blocks in a binary tree by position.
+//!     many interleaved chains as a chunk has rows, or groups of rows in lock step, and row i of each chunk is added to
+//!     chain i. Rows are summed a [`BLOCK`] of them at a time, blocks in a binary tree by position.
 //! (b) Where a loss is log(1 + t) − a, the logarithms of a block are taken together, Σ log(1 + tᵢ) = log Π(1 + tᵢ), with
-//!     Π − 1 carried instead of Π so that tiny terms keep their relative precision.
-//! (c) Otherwise the values are added with their rounding errors (compensated).
+//!     Π − 1 carried instead of Π so that tiny terms keep their relative precision: [`Product`].
+//! (c) Otherwise the values are added with their rounding errors: [`Values`].
+//! (d) Rows go in lock step, `U` at a time, `CHUNK/U` apart, at every instruction set: it is part of the order.
 
 use super::row::{Argument, Gradient, Value, evaluate, store};
 use super::stage::{Source, Stage, groups};
-use super::{CHUNK, ChunkOf, Kernel, Part, Rows, Sink, Slots, careful, parts};
+use super::{CHUNK, ChunkOf, Function, Kernel, Part, Rows, Sink, Slots, careful, parts};
 use crate::loss::PairLoss;
-use crate::math::{Double, Fma, Lanes, Precision, ln_1p};
+use crate::math::{Double, Fma, Lanes, Precision, each_lane, ln_1p, ln_1p_pair};
 use crate::score::Score;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -62,31 +63,35 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> Kernel for SumKernel<'_, T, 
 
     #[inline(always)]
     fn run<M: Fma>(self) -> Partial {
-        if T::DOUBTS {
-            self.accumulate::<M, Compensated, 4, 1>()
-        } else if L::HAS_LOG_TERMS && !R::WEIGHTED {
-            self.accumulate::<M, Product, 2, 2>()
-        } else {
-            self.accumulate::<M, Compensated, 2, 2>()
+        match (L::HAS_LOG_TERMS && !R::WEIGHTED, T::DOUBTS) {
+            (true, false) => self.accumulate::<M, Product<false, 16>, 2, 2, 2>(),
+            (true, true) => self.accumulate::<M, Product<true, 16>, 4, 2, 2>(),
+            (false, false) => self.accumulate::<M, Values, 2, 2, 1>(),
+            (false, true) => self.accumulate::<M, Values, 4, 1, 2>(),
         }
     }
 }
 
 impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
     #[inline(always)]
-    fn accumulate<M: Fma, A: Accumulator, const N: usize, const G: usize>(self) -> Partial {
+    fn accumulate<M: Fma, A: Accumulator, const N: usize, const G: usize, const U: usize>(
+        self,
+    ) -> Partial {
         let function = Gradient(self.loss);
         let divisor = Double::<M, 1>::splat(self.divisor.0, self.divisor.1);
         let factor = (Double::splat(1.0, 0.0) / divisor).to_pair();
+        // A divisor that brings gradients into the reach of underflow or overflow.
+        let strange = T::DOUBTS && !ORDINARY.contains(&factor.0.abs());
         let mut buffers = R::buffers();
         let mut spare = [T::zero(); CHUNK];
         let mut stage = Stage::<N, G>::new();
-        let mut terms = Terms::new();
+        let mut doubts = Doubts([0; CHUNK]);
         let mut sums = A::new();
         for rows in parts(self.range.clone()) {
             let len = rows.len();
             let to = rows.start - self.sink_start..rows.end - self.sink_start;
-            let mut part = self.rows.part(rows, &mut buffers);
+            let pad = T::narrow(if A::LOG_TERMS { WON } else { 0.0 });
+            let mut part = self.rows.part(rows, pad, &mut buffers);
             let mut slots = self.sink.slots(to, &mut spare);
             for group in groups::<G>(len) {
                 if L::HAS_TAIL {
@@ -96,25 +101,35 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
                     let source = stage.source::<T, Gradient<L>, _>(&mut part, i, place);
                     let (Some(source), Some(slot)) = (source, slots.slot(i)) else { break };
                     let loss = self.loss;
-                    // Products in the same loop: a loop of their own takes longer. No f32 result is ever in doubt.
-                    if A::LOG_TERMS && M::LOCK_STEP && len >= CHUNK {
-                        sum_chunk::<T, M, L, S, A, N>(
-                            loss, &source, factor, slot, &mut terms, &mut sums,
-                        );
-                    } else {
-                        let doubt = sum_chunk::<T, M, L, S, Apart<A>, N>(
+                    let doubt = if A::LOG_TERMS && !L::PLAIN && len < CHUNK {
+                        let mut apart = Apart::<A>::new();
+                        let doubt = sum_chunk::<T, M, L, S, _, N, U>(
                             loss,
                             &source,
                             factor,
                             slot,
-                            &mut terms,
-                            &mut Apart::new(),
+                            &mut doubts,
+                            &mut apart,
                         );
-                        if doubt && let Some(chunk) = part.chunk(i) {
-                            terms.settle::<T, M, L, S>(loss, &chunk, factor, slot);
-                        }
-                        terms.add_to::<M, A>(&mut sums, len);
+                        apart.add_to::<M, U>(&mut sums, len);
+                        doubt
+                    } else {
+                        sum_chunk::<T, M, L, S, A, N, U>(
+                            loss,
+                            &source,
+                            factor,
+                            slot,
+                            &mut doubts,
+                            &mut sums,
+                        )
+                    };
+                    if (doubt || strange)
+                        && let Some(chunk) = part.chunk(i)
+                    {
+                        let doubts = if strange { &ALL } else { &doubts };
+                        settle::<T, M, L, S, A>(loss, &chunk, factor, slot, doubts, len, &mut sums);
                     }
+                    sums.close(len);
                     slots.commit(i);
                 }
             }
@@ -127,70 +142,26 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
     }
 }
 
-/// What a chunk gives the accumulator: two numbers a row.
+/// A margin so large that log(1 + e^−z) is 0: a row with it adds nothing.
+const WON: f64 = 4096.0;
+
+/// Which rows of a chunk are in doubt: all bits or none.
 #[repr(align(64))]
-struct Terms {
-    first: [f64; CHUNK],
-    second: [f64; CHUNK],
-    doubts: [u64; CHUNK],
-}
+struct Doubts([u64; CHUNK]);
 
-impl Terms {
-    #[inline(always)]
-    fn new() -> Self {
-        Self { first: [0.0; CHUNK], second: [0.0; CHUNK], doubts: [0; CHUNK] }
-    }
+const ALL: Doubts = Doubts([!0; CHUNK]);
 
-    /// Computes the rows again of which one result is doubtful.
-    #[cold]
-    #[inline(never)]
-    fn settle<T: Score, M: Fma, L: PairLoss, S: Sink<T>>(
-        &mut self,
-        loss: L,
-        chunk: &ChunkOf<'_, T>,
-        factor: (f64, f64),
-        gradients: &mut [T; CHUNK],
-    ) {
-        for i in 0..CHUNK {
-            if self.doubts[i] == 0 {
-                continue;
-            }
-            let row = chunk.row::<M, 1>(i);
-            let (_, _, doubt) = evaluate::<M, 1, T::Working<M, 1>, _>(Value(loss), &row, None);
-            if doubt.to_bits() != 0 {
-                self.first[i] = careful::<T, M, _>(Value(loss), row, None).widen();
-                self.second[i] = 0.0;
-            }
-            if S::WANTED {
-                let function = Gradient(loss);
-                let (_, _, doubt) =
-                    evaluate::<M, 1, T::Working<M, 1>, _>(function, &row, Some(factor));
-                if doubt.to_bits() != 0 {
-                    gradients[i] = careful(function, row, Some(factor));
-                }
-            }
-        }
-    }
+/// Factors that leave a number with a trusted tail far from underflow and overflow: from 2⁻⁶⁰ to 2⁶⁰.
+const ORDINARY: Range<f64> = 1.0 / (1_u64 << 60) as f64..(1_u64 << 60) as f64;
 
-    /// Adds the rows that there are, at most all: row i to chain i.
-    ///
-    /// That the number of rounds is no constant keeps the loop a loop, which then becomes SIMD.
-    #[inline(always)]
-    fn add_to<M: Fma, A: Accumulator>(&self, sums: &mut A, rows: usize) {
-        for i in 0..rows.min(CHUNK) {
-            sums.take::<M>(i, self.first[i], self.second[i]);
-        }
-    }
-}
-
-/// The gradients of a chunk, and its terms: into `sums`, or into `out` to be added later. Whether some are in doubt.
+/// The gradients of a chunk, and its losses into `sums`. Whether some rows are in doubt.
 #[inline(always)]
-fn sum_chunk<T, M, L, S, A, const N: usize>(
+fn sum_chunk<T, M, L, S, A, const N: usize, const U: usize>(
     loss: L,
     source: &Source<'_, T, N>,
     factor: (f64, f64),
     gradients: &mut [T; CHUNK],
-    out: &mut Terms,
+    doubts: &mut Doubts,
     sums: &mut A,
 ) -> bool
 where
@@ -203,36 +174,38 @@ where
     let mut any = 0;
     // A local array, because the compiler does not see that the place of the gradients overlaps no column.
     let mut results = [T::zero(); CHUNK];
-    for i in 0..CHUNK {
-        let (Argument { z, tail }, extras) = source.row::<M, _>(Gradient(loss), i);
-        let [first, second] = if A::LOG_TERMS {
-            let (linear, t, grad) = loss.log_terms(z, tail, extras.label());
-            if S::WANTED {
-                results[i] = store::<T, M, Gradient<L>>(grad.last_times(factor).leading());
-            }
-            [linear.leading(), t.leading()]
+    for j in 0..CHUNK / U {
+        let (Argument { z, tail }, extras) = source.row::<M, _, U>(Gradient(loss), j);
+        let (terms, grad, mut doubt) = if A::LOG_TERMS {
+            let (a, t, grad) = loss.log_terms(z, tail, extras.label());
+            let doubt = a.unordered(t);
+            let ((a, a_low), (t, t_low)) = (a.to_parts(), t.to_parts());
+            // A row whose loss is in doubt adds nothing here, and the loss later.
+            let terms = [a, a_low, t, t_low];
+            (terms.map(|x| if T::DOUBTS { x.unless(doubt) } else { x }.to_array()), grad, doubt)
         } else {
             let jet = loss.labeled(z, tail, extras.label());
-            let (value, lost, mut doubt) = extras.finish(z, jet.value, None, L::HAS_TAIL);
-            if S::WANTED {
-                let (grad, _, grad_doubt) = extras.finish(z, jet.grad, Some(factor), L::HAS_TAIL);
-                results[i] = store::<T, M, Gradient<L>>(grad);
-                doubt = doubt.or(grad_doubt);
-            }
-            if T::DOUBTS {
-                let doubt = doubt.to_bits();
-                out.doubts[i] = doubt;
-                any |= doubt;
-            }
-            [value, lost]
+            let (value, lost, doubt) = extras.finish(z, jet.value, None, Value::<L>::KIND);
+            (
+                [value, lost, Lanes::splat(0.0), Lanes::splat(0.0)].map(Lanes::to_array),
+                jet.grad,
+                doubt,
+            )
+        };
+        if S::WANTED {
+            let (grad, _, grad_doubt) = extras.finish(z, grad, Some(factor), Gradient::<L>::KIND);
+            let grad = grad.to_array();
+            each_lane! { u of U: results[u * (CHUNK / U) + j] = store::<T, Gradient<L>>(grad[u]); }
+            doubt = doubt.or(grad_doubt);
         }
-        .map(Lanes::to_f64);
-        if A::APART {
-            out.first[i] = first;
-            out.second[i] = second;
-        } else {
-            sums.take::<M>(i, first, second);
+        if T::DOUBTS {
+            let doubt = doubt.to_bits();
+            each_lane! { u of U:
+                doubts.0[u * (CHUNK / U) + j] = doubt[u];
+                any |= doubt[u];
+            }
         }
+        sums.take::<M, U>(j, terms);
     }
     if S::WANTED {
         *gradients = results;
@@ -240,59 +213,166 @@ where
     any != 0
 }
 
-/// Running sums in as many interleaved chains as a chunk has rows.
+/// Computes the rows in doubt again.
+#[cold]
+#[inline(never)]
+fn settle<T: Score, M: Fma, L: PairLoss, S: Sink<T>, A: Accumulator>(
+    loss: L,
+    chunk: &ChunkOf<'_, T>,
+    factor: (f64, f64),
+    gradients: &mut [T; CHUNK],
+    doubts: &Doubts,
+    rows: usize,
+    sums: &mut A,
+) {
+    for i in 0..rows.min(CHUNK) {
+        if doubts.0[i] == 0 {
+            continue;
+        }
+        let row = chunk.row::<M, 1>(i);
+        let doubt = if A::LOG_TERMS {
+            let z = row.z::<T::Working<M, 1>>();
+            let (a, t, _) = loss.log_terms(z, loss.tail(z, true), row.extras.label());
+            a.unordered(t)
+        } else {
+            evaluate::<M, 1, T::Working<M, 1>, _>(Value(loss), &row, None).2
+        };
+        if doubt.any() {
+            sums.settle(i, careful::<T, M, _>(Value(loss), row, None).widen());
+        }
+        if S::WANTED {
+            let function = Gradient(loss);
+            let (_, _, doubt) = evaluate::<M, 1, T::Working<M, 1>, _>(function, &row, Some(factor));
+            if doubt.any() {
+                gradients[i] = careful(function, row, Some(factor));
+            }
+        }
+    }
+}
+
+/// Running sums in interleaved chains.
 trait Accumulator: Copy {
-    /// Whether it takes (a, t) of log(1 + t) − a; else a value and what its rounding lost.
+    /// Whether it takes the parts of (a, t) of log(1 + t) − a; else a value, what its rounding lost, and nothing.
     const LOG_TERMS: bool;
 
-    /// Whether the terms are kept, to be taken later.
-    const APART: bool = false;
-
     fn new() -> Self;
-    fn take<M: Fma>(&mut self, chain: usize, first: f64, second: f64);
+
+    /// The terms of rows j, j + `CHUNK/U`, … of a chunk. Padded rows are among them.
+    fn take<M: Fma, const U: usize>(&mut self, j: usize, terms: [[f64; U]; 4]);
+
+    /// The loss of row `i` of a chunk, instead of its terms.
+    fn settle(&mut self, i: usize, loss: f64);
+
+    /// The chunk is complete, and has so many rows, if not more than a chunk can have.
+    fn close(&mut self, rows: usize);
+
     fn finish<M: Fma>(self) -> Partial;
 }
 
-/// For the terms of `A`, which are taken later.
+/// The terms of a chunk, to be taken by `A` without those of padded rows, where these would count.
 #[derive(Clone, Copy)]
-struct Apart<A>(PhantomData<A>);
+#[repr(align(64))]
+struct Apart<A>([[f64; CHUNK]; 4], PhantomData<A>);
+
+impl<A: Accumulator> Apart<A> {
+    #[inline(always)]
+    fn add_to<M: Fma, const U: usize>(&mut self, sums: &mut A, rows: usize) {
+        for column in &mut self.0 {
+            column[rows.min(CHUNK)..].fill(0.0);
+        }
+        for j in 0..CHUNK / U {
+            sums.take::<M, U>(
+                j,
+                self.0.map(|column| {
+                    let mut out = [0.0; U];
+                    each_lane! { u of U: out[u] = column[u * (CHUNK / U) + j]; }
+                    out
+                }),
+            );
+        }
+    }
+}
 
 impl<A: Accumulator> Accumulator for Apart<A> {
     const LOG_TERMS: bool = A::LOG_TERMS;
-    const APART: bool = true;
 
     #[inline(always)]
     fn new() -> Self {
-        Self(PhantomData)
+        Self([[0.0; CHUNK]; 4], PhantomData)
     }
 
     #[inline(always)]
-    fn take<M: Fma>(&mut self, _: usize, _: f64, _: f64) {}
+    fn take<M: Fma, const U: usize>(&mut self, j: usize, terms: [[f64; U]; 4]) {
+        for (column, terms) in self.0.iter_mut().zip(terms) {
+            each_lane! { u of U: column[u * (CHUNK / U) + j] = terms[u]; }
+        }
+    }
 
-    #[inline(always)]
+    /// It is `A` that is asked.
+    fn settle(&mut self, _: usize, _: f64) {}
+
+    fn close(&mut self, _: usize) {}
+
     fn finish<M: Fma>(self) -> Partial {
         Partial::ZERO
     }
 }
 
-/// Σ (value + lost), with the errors of the additions.
+/// Σ (value + lost) of row i of each chunk, with the errors of the additions; and the values of one chunk.
 #[derive(Clone, Copy)]
-#[repr(align(64))]
-struct Compensated {
-    sum: [f64; CHUNK],
-    lost: [f64; CHUNK],
+struct Values {
+    sums: Compensated<CHUNK>,
+    chunk: Compensated<CHUNK>,
 }
 
-impl Accumulator for Compensated {
+impl Accumulator for Values {
     const LOG_TERMS: bool = false;
 
     #[inline(always)]
     fn new() -> Self {
-        Self { sum: [0.0; CHUNK], lost: [0.0; CHUNK] }
+        Self { sums: Compensated::ZERO, chunk: Compensated::ZERO }
     }
 
     #[inline(always)]
-    fn take<M: Fma>(&mut self, chain: usize, value: f64, lost: f64) {
+    fn take<M: Fma, const U: usize>(&mut self, j: usize, [value, lost, ..]: [[f64; U]; 4]) {
+        each_lane! { u of U:
+            self.chunk.sum[u * (CHUNK / U) + j] = value[u];
+            self.chunk.lost[u * (CHUNK / U) + j] = lost[u];
+        }
+    }
+
+    fn settle(&mut self, i: usize, loss: f64) {
+        self.chunk.sum[i] = loss;
+        self.chunk.lost[i] = 0.0;
+    }
+
+    /// That the number of rounds is no constant keeps the loop a loop, which then becomes SIMD.
+    #[inline(always)]
+    fn close(&mut self, rows: usize) {
+        for i in 0..rows.min(CHUNK) {
+            self.sums.add(i, self.chunk.sum[i], self.chunk.lost[i]);
+        }
+    }
+
+    #[inline(always)]
+    fn finish<M: Fma>(self) -> Partial {
+        self.sums.finish()
+    }
+}
+
+/// Sums with the errors of their additions.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Compensated<const C: usize> {
+    sum: [f64; C],
+    lost: [f64; C],
+}
+
+impl<const C: usize> Compensated<C> {
+    const ZERO: Self = Self { sum: [0.0; C], lost: [0.0; C] };
+
+    #[inline(always)]
+    fn add(&mut self, chain: usize, value: f64, lost: f64) {
         let sum = self.sum[chain];
         let next = sum + value;
         let part = next - sum;
@@ -301,66 +381,102 @@ impl Accumulator for Compensated {
     }
 
     #[inline(always)]
-    fn finish<M: Fma>(self) -> Partial {
-        let Self { mut sum, mut lost } = self;
-        let mut half = CHUNK / 2;
+    fn finish(mut self) -> Partial {
+        let mut half = C / 2;
         while half > 0 {
             for i in 0..half {
-                let (a, b) = (sum[i], sum[i + half]);
-                sum[i] = a + b;
-                let b_part = sum[i] - a;
-                lost[i] += ((a - (sum[i] - b_part)) + (b - b_part)) + lost[i + half];
+                self.add(i, self.sum[i + half], self.lost[i + half]);
             }
             half /= 2;
         }
         // The error of a sum that has become infinite is NaN, and means nothing.
-        let (sum, lost) = (sum[0], if sum[0].is_finite() { lost[0] } else { 0.0 });
+        let (sum, lost) = (self.sum[0], if self.sum[0].is_finite() { self.lost[0] } else { 0.0 });
         Partial::ZERO.plus(Partial { sum, lost })
     }
 }
 
-/// log Π (1 + t) − Σ a, as −Σ a, E = Π − 1 and Π.
+/// log Π (1 + t) − Σ a of `C` chains, as −Σ a, E = Π − 1 and Π; with the low parts of a and t if there are `LOW`.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Product {
-    linear: [f64; CHUNK],
-    excess: [f64; CHUNK],
-    whole: [f64; CHUNK],
+struct Product<const LOW: bool, const C: usize> {
+    linear: Compensated<C>,
+    excess: [f64; C],
+    excess_low: [f64; C],
+    whole: [f64; C],
 }
 
-impl Accumulator for Product {
+impl<const LOW: bool, const C: usize> Accumulator for Product<LOW, C> {
     const LOG_TERMS: bool = true;
 
     #[inline(always)]
     fn new() -> Self {
-        Self { linear: [0.0; CHUNK], excess: [0.0; CHUNK], whole: [1.0; CHUNK] }
+        Self { linear: Compensated::ZERO, excess: [0.0; C], excess_low: [0.0; C], whole: [1.0; C] }
     }
 
-    /// (E₁, Π₁)∘(E₂, Π₂) = (E₁ + E₂·Π₁, Π₁·Π₂).
+    /// (E₁, Π₁)∘(E₂, Π₂) = (E₁ + E₂·Π₁, Π₁·Π₂): first the rows in lock step, then their chain.
     #[inline(always)]
-    fn take<M: Fma>(&mut self, chain: usize, linear: f64, t: f64) {
-        let whole = self.whole[chain];
-        self.excess[chain] = M::mul_add(t, whole, self.excess[chain]);
-        self.whole[chain] = (1.0 + t) * whole;
-        self.linear[chain] -= linear;
+    fn take<M: Fma, const U: usize>(&mut self, j: usize, [a, a_low, t, t_low]: [[f64; U]; 4]) {
+        const { assert!(C * U == CHUNK) };
+        let (mut excess, mut excess_low, mut whole) = (0.0, 0.0, 1.0);
+        each_lane! { u of U:
+            if u == 0 {
+                (excess, excess_low, whole) = (t[u], t_low[u], 1.0 + t[u]);
+            } else {
+                excess = M::mul_add(t[u], whole, excess);
+                excess_low = M::mul_add(t_low[u], whole, excess_low);
+                whole = M::mul_add(t[u], whole, whole);
+            }
+        }
+        let before = self.whole[j];
+        self.excess[j] = M::mul_add(excess, before, self.excess[j]);
+        self.whole[j] = whole * before;
+        if LOW {
+            self.excess_low[j] = M::mul_add(excess_low, before, self.excess_low[j]);
+            each_lane! { u of U: self.linear.add(j, -a[u], -a_low[u]); }
+        } else {
+            each_lane! { u of U: self.linear.sum[j] -= a[u]; }
+        }
     }
+
+    fn settle(&mut self, i: usize, loss: f64) {
+        self.linear.add(i % C, loss, 0.0);
+    }
+
+    #[inline(always)]
+    fn close(&mut self, _: usize) {}
 
     #[inline(always)]
     fn finish<M: Fma>(self) -> Partial {
-        const ENDS: usize = CHUNK / 4;
-        let mut sums = [0.0; ENDS];
-        for (i, sum) in sums.iter_mut().enumerate() {
-            // Four chains together have a product of at most 2⁵¹².
-            let (mut linear, mut excess, mut whole) = (0.0, 0.0, 1.0);
-            for chain in [i, i + ENDS, i + 2 * ENDS, i + 3 * ENDS] {
-                excess = M::mul_add(self.excess[chain], whole, excess);
-                whole *= self.whole[chain];
-                linear += self.linear[chain];
+        const ENDS: usize = 8;
+        // The product of the rows of a block that end here is at most 2⁵¹².
+        let (mut excess, mut low, mut whole) = ([0.0; ENDS], [0.0; ENDS], [1.0; ENDS]);
+        for chains in 0..C / ENDS {
+            for i in 0..ENDS {
+                let chain = chains * ENDS + i;
+                excess[i] = M::mul_add(self.excess[chain], whole[i], excess[i]);
+                if LOW {
+                    low[i] = M::mul_add(self.excess_low[chain], whole[i], low[i]);
+                }
+                whole[i] *= self.whole[chain];
             }
-            *sum = linear + ln_1p::<M>(excess);
         }
-        let [a, b, c, d, e, f, g, h] = sums;
-        let sum = ((a + b) + (c + d)) + ((e + f) + (g + h));
-        Partial { sum, lost: 0.0 }
+        if !LOW {
+            let mut sums = [0.0; ENDS];
+            for chains in 0..C / ENDS {
+                for i in 0..ENDS {
+                    sums[i] += self.linear.sum[chains * ENDS + i];
+                }
+            }
+            for i in 0..ENDS {
+                sums[i] += ln_1p::<M>(excess[i]);
+            }
+            let [a, b, c, d, e, f, g, h] = sums;
+            return Partial { sum: ((a + b) + (c + d)) + ((e + f) + (g + h)), lost: 0.0 };
+        }
+        let mut logs = Compensated::<ENDS>::ZERO;
+        for i in 0..ENDS {
+            (logs.sum[i], logs.lost[i]) = ln_1p_pair::<M>(excess[i], low[i]);
+        }
+        self.linear.finish().plus(logs.finish())
     }
 }

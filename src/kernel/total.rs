@@ -35,7 +35,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>> TotalKernel<'_, T, L, R> {
         let mut results = [T::zero(); CHUNK];
         for rows in parts(self.range) {
             let (start, end) = (rows.start, rows.end);
-            let mut part = self.rows.part(rows.clone(), &mut buffers);
+            let mut part = self.rows.part(rows.clone(), T::zero(), &mut buffers);
             for group in groups::<G>(rows.len()) {
                 if L::HAS_TAIL {
                     stage.fill::<T, M, _, _>(function, &mut part, group.clone());

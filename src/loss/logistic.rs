@@ -33,6 +33,7 @@ pub struct Logistic;
 
 impl PairLoss for Logistic {
     const HAS_TAIL: bool = true;
+    const PLAIN: bool = true;
     const HAS_LOG_TERMS: bool = true;
 
     #[inline(always)]
@@ -71,10 +72,13 @@ impl PairLoss for Logistic {
     fn log_terms<W: Working>(self, z: W, t: W, label: Option<(W, W)>) -> (W, W, W) {
         match label {
             None => {
-                let n = W::select(z.lt(W::constant(0.0)), W::constant(1.0), t);
-                (z.negative_part(), t, -n.over_one_plus(t))
+                let y = -z;
+                (z.negative_part(), y.drop_tail(t), -y.sigmoid_from(t))
             }
-            Some((p, q)) => (-wrong_side(z, p, q), t, mixed_grad(z, t, p, q)),
+            Some((p, q)) => {
+                let linear = wrong_side(z, p, q);
+                (-linear, linear.drop_tail(t), mixed_grad(z, t, p, q))
+            }
         }
     }
 }

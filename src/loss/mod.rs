@@ -110,6 +110,12 @@ pub trait PairLoss: Copy + Send + Sync {
         self.mixed_jet(z, p, q)
     }
 
+    /// Whether value and derivatives, where there is no label, are 0 or not much smaller than the tail, and at most some
+    /// powers of two larger than z, so that they neither underflow nor overflow; and the value is 0 where the tail is, for
+    /// z > 0.
+    #[doc(hidden)]
+    const PLAIN: bool = false;
+
     /// Whether [`log_terms`](PairLoss::log_terms) is of use: the value is a sum with one logarithm, so that many
     /// values are summed with one logarithm for all.
     #[doc(hidden)]

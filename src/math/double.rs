@@ -394,6 +394,13 @@ impl<M: Fma, const U: usize> Precision<M, U> for Double<M, U> {
         Self { high: x, low: Lanes::splat(0.0) }
     }
 
+    /// x − x is 0, or NaN where x is infinite.
+    #[inline(always)]
+    #[allow(clippy::eq_op)]
+    fn from_score(x: Lanes<M, U>) -> Self {
+        Self { high: x, low: x - x }
+    }
+
     #[inline(always)]
     fn to_parts(self) -> (Lanes<M, U>, Lanes<M, U>) {
         (self.high, self.low)
@@ -446,6 +453,16 @@ impl<M: Fma, const U: usize> Precision<M, U> for Double<M, U> {
             .low
             .mul_add(Lanes::splat(factor.0), self.high.mul_add(Lanes::splat(factor.1), error));
         Self { high, low }
+    }
+
+    #[inline(always)]
+    fn unordered(self, other: Self) -> Mask<U> {
+        self.high.unordered(other.high)
+    }
+
+    #[inline(always)]
+    fn unordered_or_far(self, margin: Self) -> Mask<U> {
+        self.high.unordered(margin.low)
     }
 
     #[inline(always)]

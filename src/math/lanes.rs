@@ -111,10 +111,9 @@ macro_rules! lanewise {
 }
 
 impl Mask<1> {
-    /// All bits for yes, none for no: as wide as a number, so that vectors of both go together.
     #[inline(always)]
-    pub(crate) fn to_bits(self) -> u64 {
-        u64::from(self.0[0]).wrapping_neg()
+    pub(crate) fn any(self) -> bool {
+        self.0[0]
     }
 }
 
@@ -126,6 +125,14 @@ impl<M: Fma> Lanes<M, 1> {
 }
 
 impl<const U: usize> Mask<U> {
+    /// All bits for yes, none for no: as wide as a number, so that vectors of both go together.
+    #[inline(always)]
+    pub(crate) fn to_bits(self) -> [u64; U] {
+        let mut out = [0; U];
+        each_lane! { u of U: out[u] = u64::from(self.0[u]).wrapping_neg(); }
+        out
+    }
+
     #[inline(always)]
     pub(crate) fn and(self, b: Self) -> Self {
         let mut out = [false; U];
@@ -231,6 +238,20 @@ impl<M: Fma, const U: usize> Lanes<M, U> {
         let mut out = [false; U];
         each_lane! { u of U: out[u] = self.0[u] == b.0[u]; }
         Mask(out)
+    }
+
+    /// Whether a or b is NaN.
+    #[inline(always)]
+    pub(crate) fn unordered(self, b: Self) -> Mask<U> {
+        let mut out = [false; U];
+        each_lane! { u of U: out[u] = self.0[u].is_nan() | b.0[u].is_nan(); }
+        Mask(out)
+    }
+
+    /// a, but 0 where the mask says yes.
+    #[inline(always)]
+    pub(crate) fn unless(self, mask: Mask<U>) -> Self {
+        Self::choose(mask, Self::splat(0.0), self)
     }
 
     #[inline(always)]

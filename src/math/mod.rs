@@ -22,7 +22,7 @@ pub use lanes::Hardware;
 pub use lanes::Software;
 pub use lanes::{Fma, Lanes, Mask};
 pub(crate) use lanes::{MOST_LANES, each_lane};
-pub(crate) use logarithm::{ln_1p, logit, share};
+pub(crate) use logarithm::{ln_1p, ln_1p_pair, logit, share};
 pub(crate) use parameter::{complement, quotient};
 pub use wide::Wide;
 
@@ -193,6 +193,12 @@ pub trait Precision<M: Fma, const U: usize>: Working {
     /// Exact.
     fn from_lanes(x: Lanes<M, U>) -> Self;
 
+    /// Exact; of an infinite score the low part is NaN, as it is of an infinite difference.
+    #[inline(always)]
+    fn from_score(x: Lanes<M, U>) -> Self {
+        Self::from_lanes(x)
+    }
+
     /// The number as a sum of two, or of one and nothing.
     fn to_parts(self) -> (Lanes<M, U>, Lanes<M, U>);
 
@@ -223,6 +229,13 @@ pub trait Precision<M: Fma, const U: usize>: Working {
 
     /// The product with a sum of two, the last operation before the rounding.
     fn last_times(self, factor: (f64, f64)) -> Self;
+
+    /// Whether one of the two is NaN.
+    fn unordered(self, other: Self) -> Mask<U>;
+
+    /// The same as [`doubtful`](Precision::doubtful) for results that are far from underflow and overflow, or 0: NaN, or
+    /// of an infinite margin.
+    fn unordered_or_far(self, margin: Self) -> Mask<U>;
 
     /// Where this precision cannot vouch for `self`, computed from `margin`, and from `before` by
     /// [`last_times`](Precision::last_times) if that is not `self`.

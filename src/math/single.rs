@@ -248,6 +248,16 @@ impl<M: Fma, const U: usize> Precision<M, U> for Lanes<M, U> {
     }
 
     #[inline(always)]
+    fn unordered(self, _: Self) -> Mask<U> {
+        Mask([false; U])
+    }
+
+    #[inline(always)]
+    fn unordered_or_far(self, _: Self) -> Mask<U> {
+        Mask([false; U])
+    }
+
+    #[inline(always)]
     fn doubtful(self, _: Self, _: Self) -> Mask<U> {
         Mask([false; U])
     }

@@ -345,6 +345,14 @@ impl<M: Fma> Precision<M, 1> for Wide<M> {
         self * Self::constant_pair(factor.0, factor.1)
     }
 
+    fn unordered(self, _: Self) -> Mask<1> {
+        Mask([false])
+    }
+
+    fn unordered_or_far(self, _: Self) -> Mask<1> {
+        Mask([false])
+    }
+
     fn doubtful(self, _: Self, _: Self) -> Mask<1> {
         Mask([false])
     }
