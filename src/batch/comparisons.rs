@@ -199,7 +199,8 @@ impl<'a, T: Score> Comparisons<'a, T> {
     pub fn total<L: PairLoss>(&self, loss: L) -> Total {
         let weights = self.options.weights();
         let (winners, losers) = self.columns();
-        let total = ExactTotal { level: self.level, loss, len: self.len(), weights };
+        let (divisor, sink) = ((1.0, 0.0), ());
+        let total = ExactTotal { level: self.level, loss, len: self.len(), weights, divisor, sink };
         self.options.visit(winners, losers, total)
     }
 

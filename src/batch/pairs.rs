@@ -186,12 +186,59 @@ impl<'a, T: Score> Pairs<'a, T> {
         self.fused(loss, reduction, Gradients { chosen: d_chosen, rejected: None })
     }
 
+    fn exact<L: PairLoss, S: Sink<T>>(&self, loss: L, divisor: (f64, f64), sink: S) -> Total {
+        let weights = self.options.weights();
+        let (level, len) = (self.level, self.len());
+        let total = ExactTotal { level, loss, len, weights, divisor, sink };
+        self.options.visit(self.chosen, self.rejected, total)
+    }
+
     /// The exact sum of the losses as [`losses_into`](Pairs::losses_into) reports them, ready to be merged with those
     /// of other batches.
     pub fn total<L: PairLoss>(&self, loss: L) -> Total {
-        let weights = self.options.weights();
-        let total = ExactTotal { level: self.level, loss, len: self.len(), weights };
-        self.options.visit(self.chosen, self.rejected, total)
+        self.exact(loss, (1.0, 0.0), ())
+    }
+
+    /// The exact sum of the losses, and the gradients of the reduced loss, in one pass.
+    ///
+    /// The total is that of [`total`](Pairs::total), the gradients are those of
+    /// [`loss_and_gradients`](Pairs::loss_and_gradients), bit for bit.
+    ///
+    /// ```
+    /// use pairwise_loss::{Logistic, Pairs, Reduction, Total};
+    ///
+    /// // Two micro-batches of one batch: the gradients have the normaliser of both.
+    /// let (chosen, rejected) = ([1.5_f32, 0.2, -0.3], [0.5_f32, 0.9, -1.0]);
+    /// let (mut d_chosen, mut d_rejected) = ([0.0; 3], [0.0; 3]);
+    /// let mut total = Total::default();
+    /// for rows in [0..2, 2..3] {
+    ///     let pairs = Pairs::new(&chosen[rows.clone()], &rejected[rows.clone()])?;
+    ///     let (d_chosen, d_rejected) = (&mut d_chosen[rows.clone()], &mut d_rejected[rows]);
+    ///     total += pairs.total_and_gradients(Logistic, Reduction::Over(3.0), d_chosen, d_rejected)?;
+    /// }
+    ///
+    /// let whole = Pairs::new(&chosen, &rejected)?;
+    /// let mut expected = [0.0; 3];
+    /// let mean = whole.loss_and_margin_gradient(Logistic, Reduction::Mean, &mut expected)?;
+    /// assert_eq!(d_chosen, expected);
+    /// assert!((total.mean().unwrap() - mean).abs() < 1e-7 * mean);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`loss_and_gradients`](Pairs::loss_and_gradients).
+    pub fn total_and_gradients<L: PairLoss>(
+        &self,
+        loss: L,
+        reduction: Reduction,
+        d_chosen: &mut [T],
+        d_rejected: &mut [T],
+    ) -> Result<Total, Error> {
+        check_len("d_chosen", d_chosen.len(), "chosen", self.len())?;
+        check_len("d_rejected", d_rejected.len(), "chosen", self.len())?;
+        let divisor = self.options.divisor(reduction, self.len())?;
+        let sink = Gradients { chosen: d_chosen, rejected: Some(d_rejected) };
+        Ok(self.exact(loss, divisor, sink))
     }
 }
 

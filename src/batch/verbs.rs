@@ -152,30 +152,51 @@ impl<L: PairLoss, R> Sum<L, R> {
     }
 }
 
-/// The exact total of the losses.
-pub(super) struct ExactTotal<'w, T, L> {
+/// The exact total of the losses, and their gradients into a sink.
+pub(super) struct ExactTotal<'w, T, L, S> {
     pub(super) level: Level,
     pub(super) loss: L,
     pub(super) len: usize,
     pub(super) weights: Option<&'w [T]>,
+    pub(super) divisor: (f64, f64),
+    pub(super) sink: S,
 }
 
-impl<T: Score, L: PairLoss> Verb<T> for ExactTotal<'_, T, L> {
+impl<T: Score, L: PairLoss, S: Sink<T>> Verb<T> for ExactTotal<'_, T, L, S> {
     type Output = Total;
 
     fn call<R: Rows<T>>(self, rows: R) -> Total {
-        self.of(rows, 0..self.len)
+        let Self { level, loss, len, weights, divisor, sink } = self;
+        ExactSum { level, loss, rows, weights, divisor }.over(0..len, sink)
     }
 }
 
-impl<T: Score, L: PairLoss> ExactTotal<'_, T, L> {
-    fn of<R: Rows<T>>(&self, rows: R, range: Range<usize>) -> Total {
-        let &Self { level, loss, weights, .. } = self;
-        if range.len() <= GRAIN {
-            return level.run(TotalKernel { loss, rows, range, weights });
+/// An exact sum over rows.
+#[derive(Clone, Copy)]
+struct ExactSum<'w, T, L, R> {
+    level: Level,
+    loss: L,
+    rows: R,
+    weights: Option<&'w [T]>,
+    divisor: (f64, f64),
+}
+
+impl<T: Score, L: PairLoss, R: Rows<T>> ExactSum<'_, T, L, R> {
+    /// The sum over some rows, for which the sink is, among threads where it can be divided.
+    fn over<S: Sink<T>>(self, range: Range<usize>, sink: S) -> Total {
+        let mut sink = sink;
+        if range.len() > GRAIN {
+            let [first, second] = halves(&range);
+            match sink.split_at(first.len()) {
+                Ok((a, b)) => {
+                    let (a, b) = join(|| self.over(first, a), || self.over(second, b));
+                    return a.merge(b);
+                }
+                Err(whole) => sink = whole,
+            }
         }
-        let [first, second] = halves(&range);
-        let (first, second) = join(|| self.of(rows, first), || self.of(rows, second));
-        first.merge(second)
+        let Self { level, loss, rows, weights, divisor } = self;
+        let format = PhantomData;
+        level.run(TotalKernel { loss, rows, range, weights, divisor, sink, format })
     }
 }

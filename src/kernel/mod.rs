@@ -76,7 +76,9 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
                 }
                 for (place, i) in group.enumerate() {
                     let Some(slot) = slots.slot(i) else { break };
-                    map::<T, M, F, _, N, G>(function, &mut part, i, &stage, place, slot);
+                    map::<T, M, F, _, N, G>(
+                        function, None, false, &mut part, i, &stage, place, slot,
+                    );
                     slots.commit(i);
                 }
             }
@@ -95,10 +97,14 @@ fn parts(rows: Range<usize>) -> [Range<usize>; 2] {
     [rows.start..rest, rest..rows.end]
 }
 
-/// A function of every row of a chunk, the tails of which, if there are any, are in the stage.
+/// A function, and its product with a factor, of every row of a chunk, the tails of which, if there are any, are in the
+/// stage. A `strange` factor puts every row in doubt.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
     function: F,
+    factor: Option<(f64, f64)>,
+    strange: bool,
     part: &mut P,
     i: usize,
     stage: &Stage<N, G>,
@@ -114,14 +120,14 @@ pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
     let mut doubts = [0; CHUNK];
     // The width of the lock step is no part of the result.
     let any = if M::LOCK_STEP && F::LONG {
-        map_chunk::<T, M, F, N, 4>(function, &source, results, &mut doubts)
+        map_chunk::<T, M, F, N, 4>(function, factor, &source, results, &mut doubts)
     } else {
-        map_chunk::<T, M, F, N, 1>(function, &source, results, &mut doubts)
+        map_chunk::<T, M, F, N, 1>(function, factor, &source, results, &mut doubts)
     };
-    if any {
+    if any || strange {
         let Some(chunk) = part.chunk(i) else { return };
-        for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| **doubt != 0) {
-            results[i] = careful(function, chunk.row::<M, 1>(i), None);
+        for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| strange || **doubt != 0) {
+            results[i] = careful(function, chunk.row::<M, 1>(i), factor);
         }
     }
 }
@@ -130,6 +136,7 @@ pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
 #[inline(always)]
 fn map_chunk<T, M, F, const N: usize, const U: usize>(
     function: F,
+    factor: Option<(f64, f64)>,
     source: &Source<'_, T, N>,
     results: &mut [T; CHUNK],
     doubts: &mut [u64; CHUNK],
@@ -143,7 +150,7 @@ where
     for j in 0..CHUNK / U {
         let (Argument { z, tail }, extras) = source.row::<M, F, U>(function, j);
         let y = function.apply(z, tail, extras.label());
-        let (value, _, doubt) = extras.finish(z, y, None, F::KIND);
+        let (value, _, doubt) = extras.finish(z, y, factor, F::KIND);
         let (value, doubt) = (value.to_array(), doubt.to_bits());
         each_lane! { u of U:
             let i = u * (CHUNK / U) + j;

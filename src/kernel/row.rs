@@ -101,6 +101,9 @@ pub(crate) trait Function: Copy + Send + Sync {
     /// Whether it is made of one exponential, its tail, which is computed in a pass of its own.
     const HAS_TAIL: bool;
 
+    /// Whether its tail is a short one, see [`PairLoss::tail`].
+    const SHORT: bool = false;
+
     /// Whether what follows the tail is a chain so long that rows go in lock step.
     const LONG: bool = false;
 
@@ -135,7 +138,7 @@ impl<L: PairLoss> Function for Value<L> {
 
     #[inline(always)]
     fn tail<W: Working>(self, z: W) -> W {
-        self.0.tail(z, false)
+        self.0.tail(z, Self::SHORT)
     }
 
     #[inline(always)]
@@ -145,6 +148,7 @@ impl<L: PairLoss> Function for Value<L> {
 }
 
 impl<L: PairLoss> Function for Gradient<L> {
+    const SHORT: bool = true;
     const HAS_TAIL: bool = L::HAS_TAIL;
     const PLAIN: bool = L::PLAIN;
 
@@ -152,7 +156,7 @@ impl<L: PairLoss> Function for Gradient<L> {
 
     #[inline(always)]
     fn tail<W: Working>(self, z: W) -> W {
-        self.0.tail(z, true)
+        self.0.tail(z, Self::SHORT)
     }
 
     #[inline(always)]
@@ -162,12 +166,13 @@ impl<L: PairLoss> Function for Gradient<L> {
 }
 
 impl<L: PairLoss> Function for Hessian<L> {
+    const SHORT: bool = true;
     const HAS_TAIL: bool = L::HAS_TAIL;
     const PLAIN: bool = L::PLAIN;
 
     #[inline(always)]
     fn tail<W: Working>(self, z: W) -> W {
-        self.0.tail(z, true)
+        self.0.tail(z, Self::SHORT)
     }
 
     #[inline(always)]

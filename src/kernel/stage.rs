@@ -11,7 +11,8 @@ use crate::math::{Fma, Lanes, Precision, each_lane};
 use crate::score::Score;
 use core::ops::Range;
 
-/// z and the tail of a group of `G` chunks; `N` is 2 for a working precision of one number, 4 for one of two.
+/// z and the tail of a group of `G` chunks. `N` is 2 for a working precision of one number, 3 for the same with two tails,
+/// that of a value and the short one, 4 for a precision of two numbers.
 #[repr(align(64))]
 pub(crate) struct Stage<const N: usize, const G: usize>([[[f64; CHUNK]; N]; G]);
 
@@ -37,12 +38,30 @@ impl<const N: usize, const G: usize> Stage<N, G> {
         F: Function,
         P: Part<T>,
     {
+        self.fill_both::<T, M, F, F, P>(function, function, part, group);
+    }
+
+    /// The same; where there is place for two tails, those of two functions, of which the second has a short one.
+    #[inline(always)]
+    pub(crate) fn fill_both<T, M, F, S, P>(
+        &mut self,
+        function: F,
+        short: S,
+        part: &mut P,
+        group: Range<usize>,
+    ) where
+        T: Score,
+        M: Fma,
+        F: Function,
+        S: Function,
+        P: Part<T>,
+    {
         for (i, out) in group.zip(&mut self.0) {
             if let Some(chunk) = part.chunk(i) {
                 if M::LOCK_STEP {
-                    fill_chunk::<T, M, F, N, 2>(function, &chunk, out);
+                    fill_chunk::<T, M, F, S, N, 2>(function, short, &chunk, out);
                 } else {
-                    fill_chunk::<T, M, F, N, 1>(function, &chunk, out);
+                    fill_chunk::<T, M, F, S, N, 1>(function, short, &chunk, out);
                 }
             }
         }
@@ -73,19 +92,23 @@ impl<const N: usize, const G: usize> Stage<N, G> {
 
 /// `U` rows in lock step, half a chunk apart for two: in a loop of long chains, two side by side are quicker.
 #[inline(always)]
-fn fill_chunk<T, M, F, const N: usize, const U: usize>(
+fn fill_chunk<T, M, F, S, const N: usize, const U: usize>(
     function: F,
+    short: S,
     chunk: &ChunkOf<'_, T>,
     out: &mut [[f64; CHUNK]; N],
 ) where
     T: Score,
     M: Fma,
     F: Function,
+    S: Function,
 {
     for j in 0..CHUNK / U {
         let z = chunk.row::<M, U>(j).z::<T::Working<M, U>>();
-        let (z, tail) = (z.to_parts(), function.tail(z).to_parts());
-        let numbers = [z.0, tail.0, z.1, tail.1].map(Lanes::to_array);
+        let (tail, short) = (function.tail(z).to_parts(), short.tail(z).to_parts());
+        let z = z.to_parts();
+        let third = if N == 3 { short.0 } else { z.1 };
+        let numbers = [z.0, tail.0, third, tail.1].map(Lanes::to_array);
         for (out, numbers) in out.iter_mut().zip(numbers) {
             each_lane! { u of U: out[u * (CHUNK / U) + j] = numbers[u]; }
         }
@@ -113,12 +136,12 @@ impl<T: Score, const N: usize> Source<'_, T, N> {
             let z = row.z::<T::Working<M, U>>();
             return (Argument { z, tail: function.tail(z) }, row.extras);
         }
-        let number = |high: usize| {
-            let part =
-                |part: usize| self.stage.get(part).map_or(Lanes::splat(0.0), |x| lanes(x, j));
-            Precision::from_parts(part(high), part(high + 2))
+        let part = |part: usize| self.stage.get(part).map_or(Lanes::splat(0.0), |x| lanes(x, j));
+        let tail = if N == 3 && F::SHORT { 2 } else { 1 };
+        let argument = Argument {
+            z: Precision::from_parts(part(0), part(2)),
+            tail: Precision::from_parts(part(tail), part(3)),
         };
-        let argument = Argument { z: number(0), tail: number(1) };
         (argument, self.extras.row::<M, U>(j))
     }
 }

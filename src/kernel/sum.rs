@@ -78,10 +78,8 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
         self,
     ) -> Partial {
         let function = Gradient(self.loss);
-        let divisor = Double::<M, 1>::splat(self.divisor.0, self.divisor.1);
-        let factor = (Double::splat(1.0, 0.0) / divisor).to_pair();
-        // A divisor that brings gradients into the reach of underflow or overflow.
-        let strange = T::DOUBTS && !ORDINARY.contains(&factor.0.abs());
+        let factor = reciprocal::<M>(self.divisor);
+        let strange = T::DOUBTS && is_strange(factor);
         let mut buffers = R::buffers();
         let mut spare = [T::zero(); CHUNK];
         let mut stage = Stage::<N, G>::new();
@@ -151,8 +149,18 @@ struct Doubts([u64; CHUNK]);
 
 const ALL: Doubts = Doubts([!0; CHUNK]);
 
-/// Factors that leave a number with a trusted tail far from underflow and overflow: from 2⁻⁶⁰ to 2⁶⁰.
-const ORDINARY: Range<f64> = 1.0 / (1_u64 << 60) as f64..(1_u64 << 60) as f64;
+/// 1/x as a sum of two.
+#[inline(always)]
+pub(super) fn reciprocal<M: Fma>(x: (f64, f64)) -> (f64, f64) {
+    (Double::<M, 1>::splat(1.0, 0.0) / Double::splat(x.0, x.1)).to_pair()
+}
+
+/// Whether a factor may bring numbers with a trusted tail into the reach of underflow or overflow.
+#[inline(always)]
+pub(super) fn is_strange((factor, _): (f64, f64)) -> bool {
+    const LARGE: f64 = (1_u64 << 60) as f64;
+    !(1.0 / LARGE..LARGE).contains(&factor.abs())
+}
 
 /// The gradients of a chunk, and its losses into `sums`. Whether some rows are in doubt.
 #[inline(always)]

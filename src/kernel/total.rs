@@ -1,66 +1,112 @@
-//! The exact total of the losses.
+//! The exact total of the losses, alone or with the gradients.
+//!
+//! Each loss is rounded to its format, as it is reported, before it is added. Sums are integers, so no order can show.
 
-use super::row::Value;
-use super::{CHUNK, Kernel, Rows, Stage, groups, map, parts};
+use super::row::{Gradient, Value};
+use super::stage::{Stage, groups};
+use super::sum::{is_strange, reciprocal};
+use super::{CHUNK, Kernel, Rows, Sink, Slots, map, parts};
 use crate::loss::PairLoss;
 use crate::math::Fma;
 use crate::reduce::{Accumulator, Total};
 use crate::score::Score;
+use core::marker::PhantomData;
 use core::ops::Range;
 
-/// The total of the losses of some rows, each as it is reported, that is rounded to its format.
-pub(crate) struct TotalKernel<'w, T, L, R> {
+/// The total of the losses of some rows.
+pub(crate) struct TotalKernel<'w, T, L, R, S> {
     pub(crate) loss: L,
     pub(crate) rows: R,
     pub(crate) range: Range<usize>,
     pub(crate) weights: Option<&'w [T]>,
+    /// The gradients are divided by this, a sum of two, before they are rounded.
+    pub(crate) divisor: (f64, f64),
+    /// For the rows of the range, from 0 on.
+    pub(crate) sink: S,
+    pub(crate) format: PhantomData<T>,
 }
 
-impl<T: Score, L: PairLoss, R: Rows<T>> Kernel for TotalKernel<'_, T, L, R> {
+impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> Kernel for TotalKernel<'_, T, L, R, S> {
     type Output = Total;
 
     #[inline(always)]
     fn run<M: Fma>(self) -> Total {
-        if T::DOUBTS { self.pass::<M, 4, 1>() } else { self.pass::<M, 2, 2>() }
+        match (T::DOUBTS, S::WANTED) {
+            (false, false) => self.pass::<M, 2, 2>(),
+            (false, true) => self.pass::<M, 3, 2>(),
+            (true, _) => self.pass::<M, 4, 1>(),
+        }
     }
 }
 
-impl<T: Score, L: PairLoss, R: Rows<T>> TotalKernel<'_, T, L, R> {
+impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> TotalKernel<'_, T, L, R, S> {
     #[inline(always)]
-    fn pass<M: Fma, const N: usize, const G: usize>(self) -> Total {
-        let function = Value(self.loss);
-        let mut accumulator = Accumulator::default();
+    fn pass<M: Fma, const N: usize, const G: usize>(mut self) -> Total {
+        let (value, gradient) = (Value(self.loss), Gradient(self.loss));
+        let factor = reciprocal::<M>(self.divisor);
+        let strange = T::DOUBTS && is_strange(factor);
+        let mut sums = Accumulator::<T>::new();
         let mut buffers = R::buffers();
+        let mut spare = [T::zero(); CHUNK];
         let mut stage = Stage::<N, G>::new();
-        let mut results = [T::zero(); CHUNK];
-        for rows in parts(self.range) {
-            let (start, end) = (rows.start, rows.end);
+        // The losses of a group are added while the next one is computed: they would have to be waited for.
+        let (mut losses, mut waiting) = ([[T::zero(); CHUNK]; G], 0..0);
+        let base = self.range.start;
+        for rows in parts(self.range.clone()) {
             let mut part = self.rows.part(rows.clone(), T::zero(), &mut buffers);
+            let mut slots = self.sink.slots(rows.start - base..rows.end - base, &mut spare);
             for group in groups::<G>(rows.len()) {
                 if L::HAS_TAIL {
-                    stage.fill::<T, M, _, _>(function, &mut part, group.clone());
+                    stage.fill_both::<T, M, _, _, _>(value, gradient, &mut part, group.clone());
                 }
-                for (place, i) in group.enumerate() {
-                    map::<T, M, _, _, N, G>(function, &mut part, i, &stage, place, &mut results);
-                    let terms = results.map(T::widen);
-                    let start = start + i * CHUNK;
-                    let len = (end - start).min(CHUNK);
-                    let terms = terms.get(..len).unwrap_or_default();
-                    match self.weights {
-                        None => accumulator.add_terms(terms),
-                        Some(weights) => {
-                            let mut wide = [0.0; CHUNK];
-                            let weights = weights.get(start..).unwrap_or_default();
-                            for (slot, w) in wide.iter_mut().zip(weights) {
-                                *slot = w.widen();
-                            }
-                            let weights = wide.get(..len).unwrap_or_default();
-                            accumulator.add_weighted_terms(terms, weights);
-                        }
+                add(&mut sums, &mut losses, waiting, self.weights);
+                waiting =
+                    rows.start + group.start * CHUNK..rows.end.min(rows.start + group.end * CHUNK);
+                for ((place, i), losses) in group.enumerate().zip(&mut losses) {
+                    map::<T, M, _, _, N, G>(
+                        value, None, false, &mut part, i, &stage, place, losses,
+                    );
+                    if S::WANTED {
+                        let Some(slot) = slots.slot(i) else { break };
+                        map::<T, M, _, _, N, G>(
+                            gradient,
+                            Some(factor),
+                            strange,
+                            &mut part,
+                            i,
+                            &stage,
+                            place,
+                            slot,
+                        );
+                        slots.commit(i);
                     }
                 }
             }
         }
-        accumulator.total()
+        add(&mut sums, &mut losses, waiting, self.weights);
+        let [_, rest] = parts(self.range);
+        if S::WANTED && !rest.is_empty() {
+            self.sink.finish(rest.start - base..rest.end - base, &spare);
+        }
+        sums.total()
+    }
+}
+
+/// Adds the losses of some rows, at most of all chunks, with their weights.
+#[inline(always)]
+fn add<T: Score>(
+    sums: &mut Accumulator<T>,
+    losses: &mut [[T; CHUNK]],
+    rows: Range<usize>,
+    weights: Option<&[T]>,
+) {
+    let len = rows.len();
+    let weights = weights.map(|weights| weights.get(rows).unwrap_or_default());
+    for (losses, start) in losses.iter_mut().zip((0..len).step_by(CHUNK)) {
+        let here = start..len.min(start + CHUNK);
+        match weights {
+            None => sums.add(losses, here.len()),
+            Some(weights) => sums.add_weighted(losses, weights.get(here).unwrap_or_default()),
+        }
     }
 }

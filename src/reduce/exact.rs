@@ -18,6 +18,8 @@
 
 use core::cmp::Ordering;
 
+use super::window::{PLACES, Window};
+
 /// Limbs in a sum.
 pub(crate) const LIMBS: usize = 70;
 
@@ -41,13 +43,6 @@ const WORDS: usize = 36;
 /// raises the bound by 2^32, merging two sums adds their bounds, which makes at most (2^30 + 2) ·
 /// 2^32 < 2^63.
 const MAX_PENDING: u32 = 1 << 29;
-
-/// The window of [`ExactSum::add_slice`] starts at this limb, so that its bit 0 is worth 2^-96. It
-/// takes terms whose significand begins at its bits 0 to 63, the first of which have this biased
-/// exponent. They are below 2^116 in units of the window, and `CHUNK` of them below 2^127.
-const WINDOW: usize = 31;
-const WINDOW_EXPONENT: u32 = 1075 - 96;
-const CHUNK: usize = 1 << 11;
 
 /// The fraction bits of an f64.
 const FRACTION: u64 = (1 << 52) - 1;
@@ -133,35 +128,30 @@ impl ExactSum {
         self.deposit(x.to_bits());
     }
 
+    /// Adds `x` if it is finite, else counts it.
+    pub(crate) fn add_or_count(&mut self, x: f64, others: &mut NonFinite) {
+        if x.is_finite() {
+            self.add(x);
+        } else {
+            others.count(x);
+        }
+    }
+
     /// Adds the finite ones of `terms` and counts the others.
-    ///
-    /// Method: terms in 2^-44 ≤ |x| < 2^20, which losses mostly are, meet in one 128-bit integer
-    /// that stays in registers; the others go to the limbs one by one.
     pub(crate) fn add_slice(&mut self, terms: &[f64]) -> NonFinite {
         let mut others = NonFinite::default();
-        for chunk in terms.chunks(CHUNK) {
-            // The window's flush is one more addition.
-            if self.pending > MAX_PENDING - (CHUNK as u32 + 1) {
-                self.normalise();
+        let mut window = Window::ZERO;
+        for terms in terms.chunks(PLACES) {
+            if window.is_full() {
+                window.flush(self);
             }
-            self.pending += chunk.len() as u32 + 1;
-            let mut window = 0;
-            for &x in chunk {
-                let bits = x.to_bits();
-                let shift = biased_exponent(bits).wrapping_sub(WINDOW_EXPONENT);
-                if shift < 64 {
-                    window += shifted_significand(bits, shift);
-                } else if x.is_finite() {
-                    self.deposit(bits);
-                } else {
-                    others.count(x);
-                }
+            let mut padded = [0.0; PLACES];
+            for (slot, &term) in padded.iter_mut().zip(terms) {
+                *slot = term;
             }
-            for (limb, k) in self.limbs[WINDOW..].iter_mut().zip(0..3) {
-                *limb += (window >> (RADIX_BITS * k)) as i64 & MASK;
-            }
-            self.limbs[WINDOW + 3] += (window >> (3 * RADIX_BITS)) as i64;
+            window.add(&padded, |term| self.add_or_count(term, &mut others));
         }
+        window.flush(self);
         others
     }
 
@@ -182,6 +172,22 @@ impl ExactSum {
         self.limbs[limb] += (low ^ sign) - sign;
         self.limbs[limb + 1] += ((above & MASK) ^ sign) - sign;
         self.limbs[limb + 2] += ((above >> RADIX_BITS) ^ sign) - sign;
+    }
+
+    /// Adds `integer`·2^`unit`, of magnitude below 2^100 as an integer, and from 2^-1088 to 2^1000 as a unit.
+    pub(crate) fn add_integer(&mut self, integer: i128, unit: i32) {
+        if self.pending >= MAX_PENDING {
+            self.normalise();
+        }
+        self.pending += 1;
+        let position = POINT.cast_signed() + unit;
+        debug_assert!(position >= 0, "2^{unit} is too small a unit");
+        let (limb, shift) = ((position / 32) as usize, position % 32);
+        let shifted = integer << shift;
+        for (limb, k) in self.limbs[limb..].iter_mut().zip(0..3) {
+            *limb += (shifted >> (RADIX_BITS * k)) as i64 & MASK;
+        }
+        self.limbs[limb + 3] += (shifted >> (3 * RADIX_BITS)) as i64;
     }
 
     /// Adds the sum `other`.
@@ -321,16 +327,6 @@ fn biased_exponent(bits: u64) -> u32 {
     (bits >> 52) as u32 & 0x7ff
 }
 
-/// The significand of a normal f64, with its sign, times 2^`shift` < 2^64.
-#[inline(always)]
-fn shifted_significand(bits: u64, shift: u32) -> i128 {
-    let sign = bits.cast_signed() >> 63;
-    let significand = ((bits & FRACTION | 1 << 52).cast_signed() ^ sign) - sign;
-    // i128's << also provides for shifts from 64 on, which costs a quarter of the whole addition.
-    let (high, low) = ((significand >> 1) >> (63 - shift), significand << shift);
-    i128::from(high) << 64 | i128::from(low.cast_unsigned())
-}
-
 /// The position of the highest bit set.
 fn top_bit(words: &[u64; WORDS]) -> Option<u32> {
     let word = words.iter().rposition(|&word| word != 0)?;
@@ -397,9 +393,7 @@ fn round(negative: bool, leading: u64, exponent: i32, rest: bool) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        CHUNK, ExactSum, LIMBS, MASK, MAX_PENDING, NonFinite, TOP, double, round, subtract_from,
-    };
+    use super::{ExactSum, LIMBS, MASK, MAX_PENDING, NonFinite, TOP, double, round, subtract_from};
 
     fn sum(terms: &[f64]) -> ExactSum {
         let mut sum = ExactSum::ZERO;
@@ -552,7 +546,7 @@ mod tests {
         }
         // Half of them in and around the window.
         for (value, step) in values.iter_mut().step_by(2).zip(0_u64..) {
-            *value = f64::from_bits(value.to_bits() & !(0x7ff << 52) | (973 + step / 2) << 52);
+            *value = f64::from_bits(value.to_bits() & !(0x7ff << 52) | (940 + step) << 52);
         }
         for length in [0, 1, 7, 8, 200, 201, 202, 300] {
             let (mut slice, mut elements) = (ExactSum::ZERO, ExactSum::ZERO);
@@ -563,21 +557,6 @@ mod tests {
             assert_eq!(slice.add_slice(&values[..length]), others);
             assert_eq!(slice, elements);
         }
-    }
-
-    /// As many of the largest terms of the window as go into it at once.
-    #[test]
-    fn the_window_has_room_for_a_chunk() {
-        let largest = 1048576.0_f64.next_down();
-        for x in [largest, -largest] {
-            let (mut slice, mut elements) = (ExactSum::ZERO, ExactSum::ZERO);
-            slice.add_slice(&[x; CHUNK]);
-            for _ in 0..CHUNK {
-                elements.add(x);
-            }
-            assert_eq!(slice, elements);
-        }
-        assert_eq!(super::biased_exponent(largest.to_bits()), super::WINDOW_EXPONENT + 63);
     }
 
     /// The most that can be pending: the largest deposits, as many as are allowed, in one limb.
@@ -600,10 +579,40 @@ mod tests {
             assert_eq!(full.pending, 1);
             full.add(-1.0);
             assert_eq!(full, carried);
-            for (short, pending) in [(1, MAX_PENDING), (0, CHUNK as u32 + 1)] {
-                full.pending = MAX_PENDING - (CHUNK as u32 + 1) + 1 - short;
-                full.add_slice(&[1.0; CHUNK]);
-                assert_eq!(full.pending, pending);
+            // And so does an integer.
+            full.pending = MAX_PENDING;
+            full.add_integer(1, 0);
+            assert_eq!(full.pending, 1);
+        }
+    }
+
+    #[test]
+    fn integers_of_any_unit() {
+        let integer = 0x1234_5678_9abc_def0_i128 << 30 | 0x3fff_0001;
+        for sign in [1, -1] {
+            for unit in [-1088, -1074, -127, -76, -25, -1, 0, 1, 900] {
+                let mut expected = ExactSum::ZERO;
+                for k in 0..94 {
+                    // Bit by bit, those that are an f64.
+                    let bit = integer >> k & 1;
+                    let power = k + unit;
+                    if bit == 1 && power >= -1074 {
+                        let bits = if power < -1022 {
+                            1 << (power + 1074)
+                        } else {
+                            (power as u64).wrapping_add(1023) << 52
+                        };
+                        expected.add(sign as f64 * f64::from_bits(bits));
+                    }
+                }
+                let kept = if unit < -1074 {
+                    integer >> (-1074 - unit) << (-1074 - unit)
+                } else {
+                    integer
+                };
+                let mut found = ExactSum::ZERO;
+                found.add_integer(sign * kept, unit);
+                assert_eq!(found, expected, "{unit}");
             }
         }
     }

@@ -3,6 +3,7 @@
 mod exact;
 mod metrics;
 mod total;
+mod window;
 
 pub use metrics::{Metrics, Ties};
 pub(crate) use total::Accumulator;

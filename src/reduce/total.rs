@@ -17,7 +17,9 @@ use core::iter::Sum;
 use core::ops::AddAssign;
 
 use super::exact::{ExactSum, LIMBS, NonFinite};
+use super::window::{PLACES, Window};
 use crate::error::Error;
+use crate::score::Score;
 
 /// Where things are among the limbs of a total.
 const WEIGHTS: usize = LIMBS;
@@ -302,9 +304,17 @@ impl<'a> Sum<&'a Total> for Total {
 impl Extend<f64> for Total {
     /// Adds terms of weight 1.
     fn extend<I: IntoIterator<Item = f64>>(&mut self, terms: I) {
-        let mut accumulator = Accumulator::default();
-        for term in terms {
-            accumulator.add_term(term);
+        let (mut accumulator, mut terms) = (Accumulator::new(), terms.into_iter());
+        loop {
+            let (mut chunk, mut len) = ([0.0; PLACES], 0);
+            for (slot, term) in chunk.iter_mut().zip(&mut terms) {
+                *slot = term;
+                len += 1;
+            }
+            accumulator.add(&mut chunk, len);
+            if len < PLACES {
+                break;
+            }
         }
         *self += &accumulator.total();
     }
@@ -320,68 +330,82 @@ impl FromIterator<f64> for Total {
 }
 
 /// A total in the making: what a batch, a block or a thread adds its terms to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Accumulator {
-    /// Σ w·loss over the finite terms.
+#[derive(Clone, Debug)]
+pub(crate) struct Accumulator<T> {
+    /// The terms, already weighted, and the weights, of ordinary size, not yet in the sums.
+    new_terms: Window<T>,
+    new_weights: Window<T>,
+    /// Σ w·loss over the finite terms, Σ w over the terms that came with one.
     sum: ExactSum,
-    /// Σ w over the terms that came with one.
     weights: ExactSum,
-    /// Terms that came with a weight, and those of weight 1 that came without.
+    non_finite: NonFinite,
+    /// Terms that came with a weight above 0, and those of weight 1 that came without.
     weighted: u64,
     unweighted: u64,
-    non_finite: NonFinite,
 }
 
-impl Accumulator {
-    /// Adds a term, already weighted, with its weight, finite and ≥ 0. Weight 0 adds nothing.
-    #[inline]
-    pub(crate) fn add(&mut self, term: f64, weight: f64) {
-        debug_assert!(weight.is_finite() && weight >= 0.0, "{weight} isn't a weight");
-        if weight == 0.0 {
-            return;
-        }
-        self.add_value(term);
-        self.weights.add(weight);
-        self.weighted += 1;
-    }
-
-    /// Adds a term of weight 1.
-    #[inline]
-    pub(crate) fn add_term(&mut self, term: f64) {
-        self.add_value(term);
-        self.unweighted += 1;
-    }
-
-    /// Adds terms of weight 1.
-    #[inline]
-    pub(crate) fn add_terms(&mut self, terms: &[f64]) {
-        self.non_finite.merge(self.sum.add_slice(terms));
-        self.unweighted += terms.len() as u64;
-    }
-
-    /// Adds terms, already weighted, with their weights: [`add`](Self::add) for each pair of them.
-    pub(crate) fn add_weighted_terms(&mut self, terms: &[f64], weights: &[f64]) {
-        debug_assert_eq!(terms.len(), weights.len());
-        for (&term, &weight) in terms.iter().zip(weights) {
-            self.add(term, weight);
+impl<T: Score> Accumulator<T> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        let (window, sum) = (Window::ZERO, ExactSum::ZERO);
+        Self {
+            new_terms: window,
+            new_weights: window,
+            sum: sum.clone(),
+            weights: sum,
+            non_finite: NonFinite::default(),
+            weighted: 0,
+            unweighted: 0,
         }
     }
 
-    #[inline]
-    fn add_value(&mut self, term: f64) {
-        if term.is_finite() {
-            self.sum.add(term);
-        } else {
-            self.non_finite.count(term);
+    /// Adds the first `len` of these terms, of weight 1. The others are overwritten.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, terms: &mut [T; PLACES], len: usize) {
+        self.add_terms(terms, len);
+        self.unweighted += len as u64;
+    }
+
+    /// Adds as many terms, already weighted, as there are weights, finite and ≥ 0. The other terms are overwritten.
+    ///
+    /// A term of weight 0 is not counted; it must be 0.
+    #[inline(always)]
+    pub(crate) fn add_weighted(&mut self, terms: &mut [T; PLACES], weights: &[T]) {
+        self.add_terms(terms, weights.len());
+        let mut padded = [T::zero(); PLACES];
+        for (slot, &weight) in padded.iter_mut().zip(weights) {
+            *slot = weight;
         }
+        let sum = &mut self.weights;
+        self.new_weights.add(&padded, |weight| sum.add(weight.widen()));
+        self.weighted += padded.iter().map(|&weight| u64::from(weight > T::zero())).sum::<u64>();
+    }
+
+    #[inline(always)]
+    fn add_terms(&mut self, terms: &mut [T; PLACES], len: usize) {
+        if let Some(padded) = terms.get_mut(len..) {
+            padded.fill(T::zero());
+        }
+        if self.new_terms.is_full() {
+            self.flush();
+        }
+        let Self { new_terms, sum, non_finite, .. } = self;
+        new_terms.add(terms, |term| sum.add_or_count(term.widen(), non_finite));
+    }
+
+    #[inline(never)]
+    fn flush(&mut self) {
+        self.new_terms.flush(&mut self.sum);
+        self.new_weights.flush(&mut self.weights);
     }
 
     /// The total of what was added.
-    pub(crate) fn total(&self) -> Total {
-        let mut weights = self.weights.clone();
-        weights.merge(&ExactSum::from_integer(u128::from(self.unweighted)));
+    #[inline(never)]
+    pub(crate) fn total(mut self) -> Total {
+        self.flush();
+        self.weights.merge(&ExactSum::from_integer(u128::from(self.unweighted)));
         let mut total = Total::default();
-        total.set(&self.sum, &weights);
+        total.set(&self.sum, &self.weights);
         let NonFinite { nan, positive, negative } = self.non_finite;
         let counts = [self.weighted + self.unweighted, nan, positive, negative];
         for (limb, count) in total.limbs[TERMS..].iter_mut().zip(counts) {
@@ -393,14 +417,24 @@ impl Accumulator {
 
 #[cfg(test)]
 mod tests {
-    use super::{Accumulator, Total};
+    use super::{Accumulator, PLACES, Total};
+
+    /// The total of terms with weights.
+    fn weighted(terms: &[f64], weights: &[f64]) -> Total {
+        let mut accumulator = Accumulator::new();
+        for (terms, weights) in terms.chunks(PLACES).zip(weights.chunks(PLACES)) {
+            let mut chunk = [f64::NAN; PLACES];
+            chunk[..terms.len()].copy_from_slice(terms);
+            accumulator.add_weighted(&mut chunk, weights);
+        }
+        accumulator.total()
+    }
 
     #[test]
     fn a_total_is_five_kinds_of_integers() {
         assert_eq!(Total::LIMBS, 144);
-        let mut accumulator = Accumulator::default();
-        accumulator.add_terms(&[1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY]);
-        let total = accumulator.total();
+        let terms = [1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY];
+        let total: Total = terms.into_iter().collect();
         let mut expected = [0; Total::LIMBS];
         (expected[34], expected[70 + 34]) = (1, 5);
         expected[140..].copy_from_slice(&[5, 1, 2, 1]);
@@ -409,50 +443,39 @@ mod tests {
 
     #[test]
     fn every_way_to_add_is_the_same() {
-        let terms = [0.1, -3e300, 5e-324, f64::INFINITY, 0.0, 7.0];
-        let mut slice = Accumulator::default();
-        slice.add_terms(&terms);
-        let (mut single, mut weighted, mut pairs) =
-            (Accumulator::default(), Accumulator::default(), Accumulator::default());
-        for term in terms {
-            single.add_term(term);
-            weighted.add(term, 1.0);
+        let terms: Vec<f64> =
+            [0.1, -3e300, 5e-324, f64::INFINITY, 0.0, 7.0].into_iter().cycle().take(75).collect();
+        let all: Total = terms.iter().copied().collect();
+        assert_eq!(all, terms.iter().map(|&term| Total::from_iter([term])).sum());
+        assert_eq!(all, weighted(&terms, &[1.0; 75]));
+        let mut mixed = Accumulator::new();
+        for (i, &term) in terms.iter().enumerate() {
+            let mut chunk = [term; PLACES];
+            if i % 2 == 0 {
+                mixed.add(&mut chunk, 1)
+            } else {
+                mixed.add_weighted(&mut chunk, &[1.0])
+            }
         }
-        pairs.add_weighted_terms(&terms, &[1.0; 6]);
-        let mut mixed = Accumulator::default();
-        mixed.add_terms(&terms[..2]);
-        mixed.add_weighted_terms(&terms[2..], &[1.0; 4]);
-        for other in [&single, &weighted, &pairs, &mixed] {
-            assert_eq!(other.total(), slice.total());
-        }
-        assert_eq!(slice.total(), terms.into_iter().collect());
+        assert_eq!(all, mixed.total());
     }
 
     #[test]
     fn weights_divide_and_weight_0_is_no_term() {
-        let mut accumulator = Accumulator::default();
-        accumulator.add_weighted_terms(
-            &[0.75, f64::NAN, 3.0, f64::INFINITY, 0.0],
-            &[0.25, 0.0, 1.5, -0.0, 0.25],
-        );
-        let total = accumulator.total();
+        let total = weighted(&[0.75, 0.0, 3.0, 0.0, 0.0], &[0.25, 0.0, 1.5, -0.0, 0.25]);
         assert_eq!((total.len(), total.sum(), total.total_weight()), (3, 3.75, 2.0));
         assert_eq!((total.mean(), total.weighted_mean()), (Some(1.25), Some(1.875)));
 
-        let mut nothing = Accumulator::default();
-        nothing.add(1.0, 0.0);
-        assert_eq!(nothing.total(), Total::default());
-        assert_eq!(nothing.total().weighted_mean(), None);
+        let nothing = weighted(&[0.0], &[0.0]);
+        assert_eq!(nothing, Total::default());
+        assert_eq!(nothing.weighted_mean(), None);
     }
 
     #[test]
     fn the_weighted_mean_of_tiny_weights_and_of_weights_beyond_f64() {
-        let mut tiny = Accumulator::default();
-        tiny.add_weighted_terms(&[1e-323, 5e-324], &[5e-324, 5e-324]);
-        assert_eq!(tiny.total().weighted_mean(), Some(1.5));
-        let mut huge = Accumulator::default();
-        huge.add_weighted_terms(&[f64::MAX, f64::MAX], &[f64::MAX, f64::MAX]);
-        let huge = huge.total();
+        let tiny = weighted(&[1e-323, 5e-324], &[5e-324, 5e-324]);
+        assert_eq!(tiny.weighted_mean(), Some(1.5));
+        let huge = weighted(&[f64::MAX, f64::MAX], &[f64::MAX, f64::MAX]);
         assert_eq!((huge.sum(), huge.total_weight()), (f64::INFINITY, f64::INFINITY));
         assert_eq!(huge.weighted_mean(), Some(1.0));
     }
