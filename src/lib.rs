@@ -38,7 +38,7 @@ pub use loss::{
     Exponential, Hinge, Ipo, Jet, Logistic, PairLoss, RobustLogistic, SquaredHinge, Tuned,
 };
 pub use math::Working;
-pub use reduce::{Metrics, Ties, Total};
+pub use reduce::{CalibrationBin, Metrics, Ties, Total};
 pub use scalar::{
     log_sigmoid, log_win_probability, logit, sigmoid, softplus, win_probability,
     win_probability_from_strengths,
