@@ -5,6 +5,8 @@
 //! (b) Bin b holds c − ½ in (b/20, (b + 1)/20], which is 5k in (b·2^51, (b + 1)·2^51]; ½ itself is in bin 0.
 //! (c) A tie has a confidence of ½, so that all ties are in bin 0 and need no count of their own.
 
+use core::fmt;
+
 use super::exact::ExactSum;
 use super::metrics::Ties;
 
@@ -19,7 +21,7 @@ const UNIT: u64 = 1 << 53;
 const WIDTH_BITS: u32 = 51;
 
 /// Pairs of one range of confidence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Bin {
     pub(super) pairs: u64,
     pub(super) wins: u64,
@@ -28,7 +30,7 @@ pub(super) struct Bin {
 }
 
 /// The state of a calibration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Calibration {
     pub(super) bins: [Bin; BINS],
 }
@@ -112,7 +114,7 @@ fn bin(excess: u64) -> usize {
 /// A range of confidence, the pairs in it, and how many of them were right: a point of a reliability diagram.
 ///
 /// From [`Metrics::calibration_bins`](super::Metrics::calibration_bins).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CalibrationBin {
     index: usize,
     pairs: u64,
@@ -156,6 +158,19 @@ impl CalibrationBin {
     /// 2^54·|right − Σ confidence|.
     fn gap(&self) -> u128 {
         self.right.saturating_mul(u128::from(UNIT)).abs_diff(self.confidence.saturating_mul(2))
+    }
+}
+
+/// Prints what the bin says.
+impl fmt::Debug for CalibrationBin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CalibrationBin")
+            .field("lower", &self.lower())
+            .field("upper", &self.upper())
+            .field("len", &self.len())
+            .field("mean_confidence", &self.mean_confidence())
+            .field("accuracy", &self.accuracy())
+            .finish()
     }
 }
 

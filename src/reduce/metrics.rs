@@ -6,6 +6,7 @@
 //!     confidence, 1 − q, and a Brier term, q², are each one operation in f64.
 //! (c) Extremes are kept as integers that order as the numbers do, least rewards as the greatest negated reward.
 
+use core::fmt;
 use core::iter::Sum;
 use core::ops::AddAssign;
 
@@ -79,7 +80,7 @@ const NOTHING: i64 = i64::MIN;
 /// the former over the ranks, by an ordinary all-reduce(SUM) on i64, and the element-wise maximum of the latter, by an
 /// all-reduce(MAX), handed to [`from_parts`](Self::from_parts), are the merge of all ranks. There is room for 2^31 ranks and
 /// 2^60 pairs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Metrics {
     wins: u64,
     ties: u64,
@@ -94,7 +95,7 @@ pub struct Metrics {
 }
 
 /// All scores of one side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Rewards {
     /// Σ over the finite ones. The difference of the sides' is the sum of the margins.
     sum: ExactSum,
@@ -239,7 +240,7 @@ impl Metrics {
     /// The Brier score: the mean of (p − 1)², p = σ(chosen − rejected) being the predicted probability of the preference that
     /// was observed. 0 is best, ¼ is a coin's, 1 is worst. `None` without pairs, NaN if the difference of a pair is NaN.
     ///
-    /// Accuracy: the exact mean of the pairs' [terms](Self#probabilities), correctly rounded; each term is within 1.6 ulp of
+    /// Accuracy: the exact mean of the pairs' [terms](Self#probabilities), correctly rounded; each term is within 2.1 ulp of
     /// the true one, or 2^-1074 where that is more.
     ///
     /// Source: G. W. Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review 78 (1950) 1–3.
@@ -614,6 +615,25 @@ impl Default for Metrics {
             squares: ExactSum::ZERO,
             calibration: Calibration::default(),
         }
+    }
+}
+
+/// Prints what the metrics say rather than their limbs; of rewards the least, the mean and the greatest.
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = |rewards: &Rewards| {
+            [rewards.least(), rewards.mean(self.len().into()), rewards.greatest()]
+        };
+        f.debug_struct("Metrics")
+            .field("wins", &self.wins)
+            .field("ties", &self.ties)
+            .field("losses", &self.losses)
+            .field("nans", &self.nans())
+            .field("mean_margin", &self.mean_margin())
+            .field("chosen", &side(&self.chosen))
+            .field("rejected", &side(&self.rejected))
+            .field("brier_score", &self.brier_score())
+            .finish_non_exhaustive()
     }
 }
 
