@@ -30,18 +30,19 @@ impl Metrics {
     pub fn of<T: Score>(pairs: &Pairs<'_, T>) -> Self {
         let mut metrics = Self::default();
         let (mut chosen, mut rejected, mut against) = ([0.0; PIECE], [0.0; PIECE], [0.0; PIECE]);
-        let mut weights = pairs.options.weights().map(|weights| weights.chunks(PIECE));
-        for (c, r) in pairs.chosen.chunks(PIECE).zip(pairs.rejected.chunks(PIECE)) {
-            let len = match weights.as_mut().and_then(Iterator::next) {
-                None => {
-                    widen(c, &mut chosen);
-                    widen(r, &mut rejected)
+        let weights = pairs.options.weights();
+        for start in (0..pairs.len()).step_by(PIECE) {
+            let mut len = 0;
+            for i in start..pairs.len().min(start + PIECE) {
+                let pair = (pairs.chosen.get(i), pairs.rejected.get(i));
+                let slots = (chosen.get_mut(len), rejected.get_mut(len));
+                if let ((Some(c), Some(r)), (Some(to_c), Some(to_r))) = (pair, slots) {
+                    (*to_c, *to_r) = (c.widen(), r.widen());
                 }
-                Some(w) => {
-                    widen_weighted(c, w, &mut chosen);
-                    widen_weighted(r, w, &mut rejected)
-                }
-            };
+                // The next pair takes the place of one of weight 0.
+                let weight = |weights: &[T]| weights.get(i).copied().unwrap_or_else(T::zero);
+                len += usize::from(weights.is_none_or(|weights| weight(weights) > T::zero()));
+            }
             add(&mut metrics, pairs.level, [&chosen, &rejected], &mut against, len);
         }
         metrics
@@ -67,24 +68,4 @@ fn add(
     };
     Map { level, function: Sigmoid, len, sink: &mut *against }.call(columns);
     metrics.add(chosen, rejected, against);
-}
-
-/// Writes `scores` to the beginning of `out` and returns their number.
-fn widen<T: Score>(scores: &[T], out: &mut Column) -> usize {
-    for (slot, x) in out.iter_mut().zip(scores) {
-        *slot = x.widen();
-    }
-    scores.len()
-}
-
-/// Writes the `scores` of a weight above 0 to the beginning of `out` and returns their number.
-fn widen_weighted<T: Score>(scores: &[T], weights: &[T], out: &mut Column) -> usize {
-    let mut len = 0;
-    for (x, &w) in scores.iter().zip(weights) {
-        if let Some(slot) = out.get_mut(len) {
-            *slot = x.widen();
-        }
-        len += usize::from(w > T::zero());
-    }
-    len
 }

@@ -26,6 +26,9 @@ const NAN: usize = TERMS + 1;
 const POSITIVE: usize = TERMS + 2;
 const NEGATIVE: usize = TERMS + 3;
 
+/// Terms of an iterator that are added together.
+const SLICE: usize = 256;
+
 /// The exact total of a loss over any number of pairs, batches, threads and machines.
 ///
 /// It holds Σ w·loss of the pairs as they are reported one by one, that is each rounded once to its
@@ -56,8 +59,13 @@ const NEGATIVE: usize = TERMS + 3;
 /// # Across machines
 /// [`as_limbs`](Self::as_limbs) is the whole state as [`Total::LIMBS`] integers. Summing them
 /// element by element over the ranks, with an ordinary all-reduce(SUM) on i64, and handing the
-/// result to [`from_limbs`](Self::from_limbs) is the merge of all ranks. There is room for 2^31
-/// ranks and 2^60 terms.
+/// result to [`from_limbs`](Self::from_limbs) is the merge of all ranks.
+///
+/// # Room
+/// For 2^31 ranks in one such sum: a limb is below 2^32, so that 2^31 of them stay below 2^63. What
+/// `from_limbs` makes of it has limbs below 2^32 again. For 2^60 terms altogether, of any size: they
+/// add up to less than the 2^1120 that `from_limbs` takes, and their number stays below 2^63, where
+/// counts end. They stay there instead of wrapping.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Total {
     /// The canonical limbs of Σ w·loss, those of Σ w, then the counts of terms, NaN, +∞ and −∞.
@@ -303,8 +311,18 @@ impl Extend<f64> for Total {
     /// Adds terms of weight 1.
     fn extend<I: IntoIterator<Item = f64>>(&mut self, terms: I) {
         let mut accumulator = Accumulator::default();
-        for term in terms {
-            accumulator.add_term(term);
+        // A slice at a time is quicker than a term at a time.
+        let (mut slice, mut terms) = ([0.0; SLICE], terms.into_iter());
+        loop {
+            let mut len = 0;
+            for (slot, term) in slice.iter_mut().zip(&mut terms) {
+                *slot = term;
+                len += 1;
+            }
+            accumulator.add_terms(slice.get(..len).unwrap_or_default());
+            if len < SLICE {
+                break;
+            }
         }
         *self += &accumulator.total();
     }
@@ -343,13 +361,6 @@ impl Accumulator {
         self.add_value(term);
         self.weights.add(weight);
         self.weighted += 1;
-    }
-
-    /// Adds a term of weight 1.
-    #[inline]
-    pub(crate) fn add_term(&mut self, term: f64) {
-        self.add_value(term);
-        self.unweighted += 1;
     }
 
     /// Adds terms of weight 1.
@@ -415,7 +426,7 @@ mod tests {
         let (mut single, mut weighted, mut pairs) =
             (Accumulator::default(), Accumulator::default(), Accumulator::default());
         for term in terms {
-            single.add_term(term);
+            single.add_terms(&[term]);
             weighted.add(term, 1.0);
         }
         pairs.add_weighted_terms(&terms, &[1.0; 6]);
