@@ -30,6 +30,8 @@ mod math;
 mod reduce;
 mod scalar;
 mod score;
+#[cfg(feature = "serde")]
+mod serialize;
 
 pub use batch::{Comparisons, Pairs, Reduction, log_sigmoid_into, sigmoid_into, softplus_into};
 pub use error::Error;
