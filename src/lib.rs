@@ -46,3 +46,12 @@ pub use scalar::{
     win_probability_from_strengths,
 };
 pub use score::Score;
+
+/// The examples of the documents are tests.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/accumulation.md")]
+    mod accumulation {}
+}
