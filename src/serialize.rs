@@ -1,9 +1,11 @@
 //! The feature `serde`: state as integers, choices by name.
 //!
-//! (a) [`Total`] and [`Metrics`] are tuples of integers, the same that their documentation describes, in every format: an
-//!     array in JSON, without a length in binary formats, where a variable-length encoding makes the many zeros a byte each.
+//! (a) [`Total`] and [`Metrics`] are tuples of integers, the same that their documentation describes, in every
+//!     format: an array in JSON, without a length in binary formats, where a variable-length encoding makes the many
+//!     zeros a byte each.
 //! (b) On the way in they go through the checks of [`Total::from_limbs`] and [`Metrics::from_parts`].
-//! (c) [`Reduction`] and [`Ties`] look as `#[derive]` would have them, which would cost every user a compiler of macros.
+//! (c) [`Reduction`] and [`Ties`] look as `#[derive]` would have them, which would cost every user a compiler of
+//!     macros.
 
 use crate::batch::Reduction;
 use crate::reduce::{Metrics, Ties, Total};

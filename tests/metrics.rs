@@ -581,7 +581,8 @@ proptest! {
             for rule in [Ties::Wrong, Ties::Half, Ties::Skip] {
                 let _ = (changed.accuracy(rule), changed.expected_calibration_error(rule));
             }
-            let _ = (changed.mean_margin(), changed.mean_reward(), changed.brier_score(), changed.clone().merge(metrics));
+            let _ = (changed.mean_margin(), changed.mean_reward(), changed.brier_score());
+            let _ = changed.merge(metrics);
         }
     }
 }
@@ -591,6 +592,7 @@ fn debug_prints_what_metrics_say() {
     assert_eq!(
         format!("{:?}", metrics(&[1.0, 0.5], &[1.0, 0.5])),
         "Metrics { wins: 0, ties: 2, losses: 0, nans: 0, mean_margin: Some(0.0), \
-         chosen: [Some(0.5), Some(0.75), Some(1.0)], rejected: [Some(0.5), Some(0.75), Some(1.0)], brier_score: Some(0.25), .. }"
+         chosen: [Some(0.5), Some(0.75), Some(1.0)], \
+         rejected: [Some(0.5), Some(0.75), Some(1.0)], brier_score: Some(0.25), .. }"
     );
 }

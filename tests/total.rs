@@ -481,7 +481,8 @@ fn big_sum(terms: &[f64]) -> BigInt {
     significands.into_iter().enumerate().map(scaled).sum()
 }
 
-/// Terms of every magnitude from 5e-324 to 1e308 and f32 terms, of both signs, some of them taken back, in random order.
+/// Terms of every magnitude from 5e-324 to 1e308 and f32 terms, of both signs, some of them taken back, in random
+/// order.
 fn many_terms(count: usize, random: &mut SplitMix64) -> Vec<f64> {
     let mut terms = vec![5e-324, 1e308, -1e308, f64::MAX, -5e-324];
     while terms.len() < count {

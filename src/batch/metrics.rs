@@ -1,7 +1,7 @@
 //! [`Metrics`] of a batch.
 //!
-//! Pairs go through in pieces that fit the nearest cache: those of weight 0 left out, the others widened to f64, so that one
-//! kernel serves every format, and one slice after the other added up.
+//! Pairs go through in pieces that fit the nearest cache: those of weight 0 left out, the others widened to f64, so
+//! that one kernel serves every format, and one slice after the other added up.
 
 use super::options::Verb as _;
 use super::pairs::Pairs;

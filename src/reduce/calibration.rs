@@ -1,7 +1,8 @@
 //! Whether the confidence of a batch's probabilities is borne out: ten bins of it, counted exactly.
 //!
-//! (a) A confidence c, in [½, 1], is an f64, and so a multiple of 2^-53: the bits of c less those of ½ are (c − ½)·2^53,
-//!     an integer `k` of at most 2^52. Everything here is arithmetic on such integers, and nothing is rounded.
+//! (a) A confidence c, in [½, 1], is an f64, and so a multiple of 2^-53: the bits of c less those of ½ are (c −
+//!     ½)·2^53, an integer `k` of at most 2^52. Everything here is arithmetic on such integers, and nothing is
+//!     rounded.
 //! (b) Bin b holds c − ½ in (b/20, (b + 1)/20], which is 5k in (b·2^51, (b + 1)·2^51]; ½ itself is in bin 0.
 //! (c) A tie has a confidence of ½, so that all ties are in bin 0 and need no count of their own.
 
@@ -36,8 +37,8 @@ pub(super) struct Calibration {
 }
 
 impl Calibration {
-    /// Adds pairs, at most 2^11, by whether chosen won and by the probability against it; without those whose probability
-    /// is NaN.
+    /// Adds pairs, at most 2^11, by whether chosen won and by the probability against it; without those whose
+    /// probability is NaN.
     pub(super) fn add(&mut self, wins: impl Iterator<Item = bool>, against: &[f64]) {
         debug_assert!(against.len() <= 1 << 11, "2^11 · 2^52 is to be a u64");
         // A power of two, with place 10 for NaN.
@@ -102,7 +103,7 @@ impl Bin {
 
 /// (c − ½)·2^53 for the confidence c = max(q, 1 − q); more than that of 1 where q is NaN.
 fn excess(q: f64) -> u64 {
-    let confidence = if q > 0.5 { q } else { 1.0 - q };
+    let confidence = q.max(1.0 - q);
     confidence.to_bits().wrapping_sub(0.5_f64.to_bits()).min(UNIT - HALF + 1)
 }
 

@@ -1,7 +1,8 @@
 //! [`Metrics`]: what a reward trainer logs beside the loss, exact and mergeable.
 //!
-//! (a) Everything is a count, an exact sum, or the greatest of some numbers. So order and shards leave no trace, and the
-//!     element-wise sum of the counts and sums over ranks, with the element-wise maximum of the rest, is the merge.
+//! (a) Everything is a count, an exact sum, or the greatest of some numbers. So order and shards leave no trace, and
+//!     the element-wise sum of the counts and sums over ranks, with the element-wise maximum of the rest, is the
+//!     merge.
 //! (b) Probabilities come from the batch as it reports them, one f64 a pair, and are rounded no more than that: a
 //!     confidence, 1 − q, and a Brier term, q², are each one operation in f64.
 //! (c) Extremes are kept as integers that order as the numbers do, least rewards as the greatest negated reward.
@@ -38,12 +39,12 @@ const BIN_LIMBS: usize = 5;
 /// An extreme of no numbers.
 const NOTHING: i64 = i64::MIN;
 
-/// What a reward trainer logs beside the loss: accuracy, margin, mean, least and greatest reward, and how well calibrated
-/// the probabilities are.
+/// What a reward trainer logs beside the loss: accuracy, margin, mean, least and greatest reward, and how well
+/// calibrated the probabilities are.
 ///
-/// Everything is counted or summed exactly, and rounded when it is asked for. So metrics are the same in any order of the
-/// pairs, and merging those of ranks, threads or micro-batches of any size gives the metrics of all pairs, where the mean
-/// of the ranks' means would weigh the pairs of small ranks more.
+/// Everything is counted or summed exactly, and rounded when it is asked for. So metrics are the same in any order of
+/// the pairs, and merging those of ranks, threads or micro-batches of any size gives the metrics of all pairs, where
+/// the mean of the ranks' means would weigh the pairs of small ranks more.
 ///
 /// ```
 /// use pairwise_loss::{Metrics, Pairs, Ties};
@@ -62,24 +63,24 @@ const NOTHING: i64 = i64::MIN;
 /// ```
 ///
 /// # Probabilities
-/// That of a pair is q = [`win_probability`](crate::win_probability)`(rejected, chosen)` of the scores as f64, whatever
-/// their format: the probability σ(rejected − chosen) against what was observed, within 0.54 ulp. Without margins and
-/// labels: what is judged is the model's probability of the preference in the data. A pair's confidence, in the outcome that
-/// the model holds for more likely, is max(q, 1 − q), and its Brier term is q² = (σ(chosen − rejected) − 1)², both computed
-/// in f64. From there on nothing is rounded until the end.
+/// That of a pair is q = [`win_probability`](crate::win_probability)`(rejected, chosen)` of the scores as f64,
+/// whatever their format: the probability σ(rejected − chosen) against what was observed, within 0.54 ulp. Without
+/// margins and labels: what is judged is the model's probability of the preference in the data. A pair's confidence,
+/// in the outcome that the model holds for more likely, is max(q, 1 − q), and its Brier term is q² = (σ(chosen −
+/// rejected) − 1)², both computed in f64. From there on nothing is rounded until the end.
 ///
 /// # Special values
-/// Without pairs every mean, minimum and maximum is `None`. Pairs of weight 0 don't count, others count once, whatever their
-/// weight; label margins and labels play no part. A pair whose difference is NaN, because a score is NaN or both are the
-/// same ∞, is neither win nor tie nor loss. It is counted by [`nans`](Self::nans), is wrong in every accuracy, is in no bin of
-/// the calibration, and makes the mean margin, the Brier score and the calibration error NaN. A NaN score makes mean, least
-/// and greatest reward NaN. 0 and −0 tie; as rewards −0 is less than 0.
+/// Without pairs every mean, minimum and maximum is `None`. Pairs of weight 0 don't count, others count once,
+/// whatever their weight; label margins and labels play no part. A pair whose difference is NaN, because a score is
+/// NaN or both are the same ∞, is neither win nor tie nor loss. It is counted by [`nans`](Self::nans), is wrong in
+/// every accuracy, is in no bin of the calibration, and makes the mean margin, the Brier score and the calibration
+/// error NaN. A NaN score makes mean, least and greatest reward NaN. 0 and −0 tie; as rewards −0 is less than 0.
 ///
 /// # Across machines
-/// [`to_sums`](Self::to_sums) and [`to_extremes`](Self::to_extremes) are the whole state as integers. The element-wise sum of
-/// the former over the ranks, by an ordinary all-reduce(SUM) on i64, and the element-wise maximum of the latter, by an
-/// all-reduce(MAX), handed to [`from_parts`](Self::from_parts), are the merge of all ranks. There is room for 2^31 ranks and
-/// 2^60 pairs.
+/// [`to_sums`](Self::to_sums) and [`to_extremes`](Self::to_extremes) are the whole state as integers. The
+/// element-wise sum of the former over the ranks, by an ordinary all-reduce(SUM) on i64, and the element-wise maximum
+/// of the latter, by an all-reduce(MAX), handed to [`from_parts`](Self::from_parts), are the merge of all ranks.
+/// There is room for 2^31 ranks and 2^60 pairs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Metrics {
     wins: u64,
@@ -133,8 +134,8 @@ impl Metrics {
         self
     }
 
-    /// The share of pairs in which chosen beats rejected, correctly rounded; `None` if there is nothing to share: no pairs,
-    /// or with [`Ties::Skip`] none but ties.
+    /// The share of pairs in which chosen beats rejected, correctly rounded; `None` if there is nothing to share: no
+    /// pairs, or with [`Ties::Skip`] none but ties.
     ///
     /// Pairs counted by [`nans`](Self::nans) are wrong whatever `ties` says, as in TRL, where accuracy is the mean of
     /// `chosen > rejected`.
@@ -177,8 +178,8 @@ impl Metrics {
 
     /// The mean of chosen − rejected, without any label margin, correctly rounded; `None` without pairs.
     ///
-    /// NaN if the difference of a pair is NaN or differences of +∞ and −∞ meet; an infinite difference otherwise makes the
-    /// mean infinite, and so does a mean beyond the range of f64.
+    /// NaN if the difference of a pair is NaN or differences of +∞ and −∞ meet; an infinite difference otherwise
+    /// makes the mean infinite, and so does a mean beyond the range of f64.
     pub fn mean_margin(&self) -> Option<f64> {
         let mean = || {
             let mut sum = self.chosen.sum.clone();
@@ -237,14 +238,15 @@ impl Metrics {
         self.rejected.greatest()
     }
 
-    /// The Brier score: the mean of (p − 1)², p = σ(chosen − rejected) being the predicted probability of the preference that
-    /// was observed. 0 is best, ¼ is a coin's, 1 is worst. `None` without pairs, NaN if the difference of a pair is NaN.
+    /// The Brier score: the mean of (p − 1)², p = σ(chosen − rejected) being the predicted probability of the
+    /// preference that was observed. 0 is best, ¼ is a coin's, 1 is worst. `None` without pairs, NaN if the
+    /// difference of a pair is NaN.
     ///
-    /// Accuracy: the exact mean of the pairs' [terms](Self#probabilities), correctly rounded; each term is within 2.1 ulp of
-    /// the true one, or 2^-1074 where that is more.
+    /// Accuracy: the exact mean of the pairs' [terms](Self#probabilities), correctly rounded; each term is within 2.1
+    /// ulp of the true one, or 2^-1074 where that is more.
     ///
-    /// Source: G. W. Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review 78 (1950) 1–3.
-    /// His sum over both outcomes is twice this one, which is scikit-learn's `brier_score_loss`.
+    /// Source: G. W. Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review 78
+    /// (1950) 1–3. His sum over both outcomes is twice this one, which is scikit-learn's `brier_score_loss`.
     ///
     /// ```
     /// use pairwise_loss::{Metrics, Pairs};
@@ -261,9 +263,9 @@ impl Metrics {
 
     /// The pairs by confidence, in ten bins of equal width from ½ to 1: the points of a reliability diagram.
     ///
-    /// A pair is right if chosen beats rejected; a tie, whose confidence is ½, counts as told, and is left out of its bin by
-    /// [`Ties::Skip`]. Bin b holds the confidences in (½ + b/20, ½ + (b + 1)/20], the first ½ as well. Pairs whose difference is
-    /// NaN are in none.
+    /// A pair is right if chosen beats rejected; a tie, whose confidence is ½, counts as told, and is left out of its
+    /// bin by [`Ties::Skip`]. Bin b holds the confidences in (½ + b/20, ½ + (b + 1)/20], the first ½ as well. Pairs
+    /// whose difference is NaN are in none.
     ///
     /// ```
     /// use pairwise_loss::{Metrics, Pairs, Ties, win_probability};
@@ -282,13 +284,14 @@ impl Metrics {
     /// The expected calibration error, `Σ_b n_b/n·|accuracy_b − confidence_b|` over the
     /// [bins](Self::calibration_bins): 0 where of the pairs that a model is 80 % sure of it is right about 80 %.
     ///
-    /// `None` without pairs, and with [`Ties::Skip`] if there are none but ties; NaN if the difference of a pair is NaN.
+    /// `None` without pairs, and with [`Ties::Skip`] if there are none but ties; NaN if the difference of a pair is
+    /// NaN.
     ///
-    /// Accuracy: of the pairs' [confidences](Self#probabilities) the exact value, correctly rounded; each confidence is within
-    /// 0.77·2^-53 of the true one.
+    /// Accuracy: of the pairs' [confidences](Self#probabilities) the exact value, correctly rounded; each confidence
+    /// is within 0.77·2^-53 of the true one.
     ///
-    /// Source: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, On calibration of modern neural networks, ICML 2017, equation 3,
-    /// with the confidence of the outcome predicted, which for two outcomes is at least ½.
+    /// Source: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, On calibration of modern neural networks, ICML 2017,
+    /// equation 3, with the confidence of the outcome predicted, which for two outcomes is at least ½.
     ///
     /// ```
     /// use pairwise_loss::{Metrics, Pairs, Ties, win_probability};
@@ -305,13 +308,14 @@ impl Metrics {
         expected_error(&self.calibration_bins(ties))
     }
 
-    /// The counts and sums as [`Metrics::SUMS`] integers: all of the state that an all-reduce(SUM) merges. Equal for equal
-    /// metrics, on every machine.
+    /// The counts and sums as [`Metrics::SUMS`] integers: all of the state that an all-reduce(SUM) merges. Equal for
+    /// equal metrics, on every machine.
     ///
-    /// First Σ chosen, Σ rejected and Σ q², each as 70 limbs like those of [`Total::as_limbs`](crate::Total::as_limbs). Then
-    /// five integers a bin: its pairs, its wins, and Σ confidence in units of 2^-53 as three limbs in radix 2^32, least first,
-    /// the last one unbounded. Then the numbers of wins, of ties, of losses; of NaN, of +∞ and of −∞ among the margins, the
-    /// same among the chosen and among the rejected rewards.
+    /// First Σ chosen, Σ rejected and Σ q², each as 70 limbs like those of
+    /// [`Total::as_limbs`](crate::Total::as_limbs). Then five integers a bin: its pairs, its wins, and Σ confidence
+    /// in units of 2^-53 as three limbs in radix 2^32, least first, the last one unbounded. Then the numbers of wins,
+    /// of ties, of losses; of NaN, of +∞ and of −∞ among the margins, the same among the chosen and among the
+    /// rejected rewards.
     ///
     /// ```
     /// use pairwise_loss::{Metrics, Pairs};
@@ -356,9 +360,9 @@ impl Metrics {
 
     /// The extremes as [`Metrics::EXTREMES`] integers: all of the state that an all-reduce(MAX) merges.
     ///
-    /// The greatest chosen reward, the greatest negated chosen reward, and the same of the rejected rewards, each as an integer
-    /// that orders as [`f64::total_cmp`] does: the bits of the f64 as i64, the lower 63 of them flipped if it is negative.
-    /// `i64::MIN` where there is no reward that isn't NaN.
+    /// The greatest chosen reward, the greatest negated chosen reward, and the same of the rejected rewards, each as
+    /// an integer that orders as [`f64::total_cmp`] does: the bits of the f64 as i64, the lower 63 of them flipped if
+    /// it is negative. `i64::MIN` where there is no reward that isn't NaN.
     pub fn to_extremes(&self) -> [i64; Self::EXTREMES] {
         let extremes = |rewards: &Rewards| [rewards.greatest, rewards.greatest_negated];
         let ([a, b], [c, d]) = (extremes(&self.chosen), extremes(&self.rejected));
@@ -366,13 +370,13 @@ impl Metrics {
     }
 
     /// The metrics with these sums and extremes, which are those of [`to_sums`](Self::to_sums) and
-    /// [`to_extremes`](Self::to_extremes), or the element-wise sum of the former and the element-wise maximum of the latter
-    /// over up to 2^31 metrics.
+    /// [`to_extremes`](Self::to_extremes), or the element-wise sum of the former and the element-wise maximum of the
+    /// latter over up to 2^31 metrics.
     ///
     /// # Errors
     /// [`Error::InvalidLimbs`] if these integers can't have come from metrics: they are not [`Metrics::SUMS`] and
-    /// [`Metrics::EXTREMES`], a count is negative, counts contradict each other, a sum is out of reach of its terms or of 2^60
-    /// terms, or an extreme is none of such rewards.
+    /// [`Metrics::EXTREMES`], a count is negative, counts contradict each other, a sum is out of reach of its terms
+    /// or of 2^60 terms, or an extreme is none of such rewards.
     pub fn from_parts(sums: &[i64], extremes: &[i64]) -> Result<Self, Error> {
         let invalid = |reason, position| Err(Error::InvalidLimbs { reason, position });
         let Ok(sums) = <&[i64; Self::SUMS]>::try_from(sums) else {
@@ -479,8 +483,8 @@ impl Metrics {
         rewards
     }
 
-    /// Adds pairs, exact in f64 and at most 2^11 of them, with the probabilities q against chosen, which are overwritten.
-    /// The caller leaves out pairs of weight 0.
+    /// Adds pairs, exact in f64 and at most 2^11 of them, with the probabilities q against chosen, which are
+    /// overwritten. The caller leaves out pairs of weight 0.
     pub(crate) fn add(&mut self, chosen: &[f64], rejected: &[f64], against: &mut [f64]) {
         self.calibration.add(chosen.iter().zip(rejected).map(|(c, r)| c > r), against);
         for q in &mut *against {
