@@ -72,7 +72,7 @@ pub enum Error {
         /// How many pairs the batch holds, all of weight 0.
         pairs: usize,
     },
-    /// Integers that are not the state of a total.
+    /// Integers that are not the state of a total or of metrics.
     InvalidLimbs {
         /// What is wrong with them.
         reason: &'static str,
@@ -104,7 +104,7 @@ impl fmt::Display for Error {
                 "{reduction} of no pairs is undefined ({pairs} pairs, none with a weight above 0)"
             ),
             Self::InvalidLimbs { reason, position } => {
-                write!(f, "not the limbs of a total: {reason} ({position})")
+                write!(f, "not the state of a total or of metrics: {reason} ({position})")
             }
         }
     }

@@ -30,6 +30,8 @@ mod math;
 mod reduce;
 mod scalar;
 mod score;
+#[cfg(feature = "serde")]
+mod serialize;
 
 pub use batch::{Comparisons, Pairs, Reduction, log_sigmoid_into, sigmoid_into, softplus_into};
 pub use error::Error;
@@ -38,9 +40,18 @@ pub use loss::{
     Exponential, Hinge, Ipo, Jet, Logistic, PairLoss, RobustLogistic, SquaredHinge, Tuned,
 };
 pub use math::Working;
-pub use reduce::{Metrics, Ties, Total};
+pub use reduce::{CalibrationBin, Metrics, Ties, Total};
 pub use scalar::{
     log_sigmoid, log_win_probability, logit, sigmoid, softplus, win_probability,
     win_probability_from_strengths,
 };
 pub use score::Score;
+
+/// The examples of the documents are tests.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/accumulation.md")]
+    mod accumulation {}
+}

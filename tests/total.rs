@@ -5,6 +5,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 use pairwise_loss::{Error, Logistic, Pairs, Total};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use reference::random::SplitMix64;
 
 // The oracle: integers in units of 2^-1074, and the definition of rounding to nearest even.
 
@@ -462,4 +463,188 @@ fn debug_prints_what_a_total_says() {
         format!("{:?}", total(&[1.0, 0.5])),
         "Total { sum: 1.5, total_weight: 2.0, len: 2, nan: 0, positive_infinite: 0, negative_infinite: 0 }"
     );
+}
+
+// Millions of terms. The oracle: for each exponent the sum of the significands, an i128, and these put together as one
+// big integer.
+
+/// The exact sum in units of 2^-1074.
+fn big_sum(terms: &[f64]) -> BigInt {
+    let mut significands = vec![0_i128; 2047];
+    for x in terms {
+        let (exponent, fraction) = (x.abs().to_bits() >> 52, x.to_bits() & ((1 << 52) - 1));
+        let significand = if exponent == 0 { fraction } else { fraction + (1 << 52) };
+        let signed = if *x < 0.0 { -i128::from(significand) } else { i128::from(significand) };
+        significands[exponent as usize] += signed;
+    }
+    let scaled = |(exponent, sum)| BigInt::from(sum) << (usize::max(exponent, 1) - 1);
+    significands.into_iter().enumerate().map(scaled).sum()
+}
+
+/// Terms of every magnitude from 5e-324 to 1e308 and f32 terms, of both signs, some of them taken back, in random
+/// order.
+fn many_terms(count: usize, random: &mut SplitMix64) -> Vec<f64> {
+    let mut terms = vec![5e-324, 1e308, -1e308, f64::MAX, -5e-324];
+    while terms.len() < count {
+        let term = match random.below(4) {
+            0 => random.any_f64(),
+            1 => f64::from(random.any_f32()),
+            2 => f64::from(random.uniform(0.0, 20.0) as f32),
+            _ => random.log_uniform(-1074.0, 1023.0),
+        };
+        terms.push(term);
+        if random.below(8) == 0 && terms.len() < count {
+            terms.push(-term);
+        }
+    }
+    shuffle(&mut terms, random);
+    terms
+}
+
+fn shuffle<T>(items: &mut [T], random: &mut SplitMix64) {
+    for i in (1..items.len()).rev() {
+        items.swap(i, random.below(i as u64 + 1) as usize);
+    }
+}
+
+/// Shards of random sizes, their totals merged in a tree of random shape.
+fn sharded(terms: &[f64], random: &mut SplitMix64) -> Total {
+    let mut totals = Vec::new();
+    let mut rest = terms;
+    while !rest.is_empty() {
+        let most = rest.len().min(1 << (1 + random.below(20)));
+        let (shard, others) = rest.split_at(random.below(most as u64 + 1) as usize);
+        rest = others;
+        totals.push(total(shard));
+    }
+    while totals.len() > 1 {
+        let mut pick = || {
+            let i = random.below(totals.len() as u64) as usize;
+            totals.swap_remove(i)
+        };
+        let (a, b) = (pick(), pick());
+        totals.push(a.merge(b));
+    }
+    totals.pop().unwrap_or_default()
+}
+
+#[test]
+fn the_oracle_of_many_terms_agrees_with_that_of_few() {
+    let mut random = SplitMix64::new(3);
+    let terms = many_terms(20_000, &mut random);
+    assert_eq!(big_sum(&terms), sum_of_units(&terms));
+    assert_ne!(big_sum(&terms), sum_of_units(&terms[1..]));
+}
+
+#[test]
+fn ten_million_terms_in_any_order_and_any_shards() {
+    let mut random = SplitMix64::new(1);
+    let mut terms = many_terms(10_000_000, &mut random);
+    let whole = total(&terms);
+    let exact = big_sum(&terms);
+    assert_same(whole.sum(), nearest(&exact, &one()));
+    let mean = whole.mean().unwrap();
+    assert_same(mean, nearest(&exact, &(one() * terms.len())));
+    assert!(mean.is_finite() && mean != 0.0);
+    // The limbs themselves are the integer.
+    let limbs = whole.as_limbs()[..70].iter().rev();
+    let state = limbs.fold(BigInt::ZERO, |above, &limb| (above << 32) + limb);
+    assert_eq!(state, exact << 14);
+
+    for _ in 0..3 {
+        shuffle(&mut terms, &mut random);
+        let other = sharded(&terms, &mut random);
+        assert!(other == whole && other.as_limbs() == whole.as_limbs());
+    }
+}
+
+/// A million terms that cancel to almost nothing, so that sum and mean are subnormal and the mean often is a tie.
+#[test]
+fn subnormal_means_of_a_million_terms() {
+    let mut random = SplitMix64::new(2);
+    for count in [1 << 20, 1_000_000, 1 << 19] {
+        for (left, expected) in [(1_u64, 0), (2, 1), (3, 2), (5, 2), (7, 4)] {
+            // ½, 1, 1½, 2½, 3½ least subnormals a term; ties go to the even multiple.
+            let halves = left * count as u64 / 2;
+            let mut terms = many_terms(count / 2 - 1, &mut random);
+            terms.extend(terms.clone().iter().map(|x| -x));
+            terms.push(f64::from_bits(halves));
+            terms.push(0.0);
+            assert_eq!(terms.len(), count);
+            shuffle(&mut terms, &mut random);
+            let all = sharded(&terms, &mut random);
+            assert_same(all.sum(), f64::from_bits(halves));
+            assert_same(all.mean().unwrap(), f64::from_bits(expected));
+            assert_same(nearest(&big_sum(&terms), &(one() * count)), f64::from_bits(expected));
+        }
+    }
+}
+
+/// 2^29 terms a rank on 2^31 ranks.
+#[test]
+fn two_to_the_60_terms_have_room() {
+    for (term, infinite) in [(f64::MAX, f64::INFINITY), (-f64::MAX, f64::NEG_INFINITY), (0.1, 0.0)]
+    {
+        let mut rank = total(&[term]);
+        for _ in 0..29 {
+            rank = rank.clone().merge(rank);
+        }
+        assert_eq!(rank.len(), 1 << 29);
+        let times = |ranks: i64| -> Option<Vec<i64>> {
+            rank.as_limbs().iter().map(|limb| limb.checked_mul(ranks)).collect()
+        };
+        let all = Total::from_limbs(&times(1 << 31).expect("room")).unwrap();
+        assert_eq!((all.len(), all.total_weight()), (1 << 60, 2.0_f64.powi(60)));
+        assert_eq!((all.mean(), all.weighted_mean()), (Some(term), Some(term)));
+        let sum = if infinite == 0.0 { term * 2.0_f64.powi(60) } else { infinite };
+        assert_same(all.sum(), sum);
+        // In canonical form again, and within the reach that `from_limbs` checks.
+        assert_eq!(Total::from_limbs(all.as_limbs()), Ok(all.clone()));
+        assert!(all.as_limbs()[..69].iter().all(|limb| (0..1 << 32).contains(limb)));
+        let twice: Vec<i64> = all.as_limbs().iter().map(|limb| 2 * limb).collect();
+        assert_eq!(Total::from_limbs(&twice).unwrap(), all.clone().merge(all));
+    }
+}
+
+/// What the stated 2^31 is made of: the largest limb there is, added up.
+#[test]
+fn one_rank_more_than_2_to_the_31_may_overflow() {
+    let ones = total(&[1.0, -f64::from_bits(1)]);
+    let limb = *ones.as_limbs().iter().max().unwrap();
+    assert_eq!(limb, (1 << 32) - 1);
+    assert!(limb.checked_mul(1 << 31).is_some());
+    assert_eq!(limb.checked_mul((1 << 31) + 1), None);
+    let reduced: Vec<i64> = ones.as_limbs().iter().map(|limb| limb << 31).collect();
+    let all = Total::from_limbs(&reduced).unwrap();
+    assert_eq!((all.mean(), all.len()), (ones.mean(), 1 << 32));
+}
+
+/// Terms of an iterator go by slices of 256.
+#[test]
+fn iterators_of_any_length() {
+    for len in [0, 1, 255, 256, 257, 511, 512, 513, 5000] {
+        let terms: Vec<f64> = (0..len).map(|i| f64::from(i) - 0.1).collect();
+        let mut one_by_one = Total::default();
+        for &term in &terms {
+            one_by_one += total(&[term]);
+        }
+        assert_eq!(total(&terms), one_by_one);
+        let mut extended = total(&terms);
+        extended.extend(terms.iter().map(|x| -x));
+        assert_eq!((extended.len(), extended.sum()), (2 * terms.len() as u64, 0.0));
+    }
+}
+
+/// Counts are at their end after 63 doublings, and stay there.
+#[test]
+fn counts_end_at_2_to_the_63() {
+    let mut total = total(&[1.0]);
+    for doublings in 0..70 {
+        assert_eq!(
+            total.len(),
+            if doublings < 63 { 1 << doublings } else { i64::MAX.cast_unsigned() }
+        );
+        assert_same(total.sum(), 2.0_f64.powi(doublings));
+        total = total.clone().merge(total);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod comparisons;
 mod function;
+mod metrics;
 mod options;
 mod pairs;
 mod verbs;

@@ -3,7 +3,7 @@ use super::verbs::{ExactTotal, Fused, Map};
 use crate::error::Error;
 use crate::kernel::{Function, Gradient, Gradients, Hessian, Level, Sink, Value};
 use crate::loss::PairLoss;
-use crate::reduce::{Metrics, Total};
+use crate::reduce::Total;
 use crate::score::Score;
 
 /// A batch of (chosen, rejected) score pairs, with optional margins, weights and labels, checked once.
@@ -31,10 +31,10 @@ use crate::score::Score;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Pairs<'a, T> {
-    chosen: &'a [T],
-    rejected: &'a [T],
-    options: Options<'a, T, &'a [T]>,
-    level: Level,
+    pub(super) chosen: &'a [T],
+    pub(super) rejected: &'a [T],
+    pub(super) options: Options<'a, T, &'a [T]>,
+    pub(super) level: Level,
 }
 
 impl<'a, T: Score> Pairs<'a, T> {
@@ -239,32 +239,5 @@ impl<'a, T: Score> Pairs<'a, T> {
         let divisor = self.options.divisor(reduction, self.len())?;
         let sink = Gradients { chosen: d_chosen, rejected: Some(d_rejected) };
         Ok(self.exact(loss, divisor, sink))
-    }
-}
-
-impl Metrics {
-    /// The metrics of a batch: of every pair with a weight above 0, counted once. Margins and labels play no part.
-    ///
-    /// ```
-    /// use pairwise_loss::{Metrics, Pairs, Ties};
-    ///
-    /// let metrics = Metrics::of(&Pairs::new(&[2.0_f32, 1.0, 0.5, 3.0], &[1.0, 1.0, 0.0, 4.0])?);
-    /// assert_eq!(metrics.accuracy(Ties::Half), Some(2.5 / 4.0));
-    /// assert_eq!(metrics.mean_margin(), Some((1.0 + 0.0 + 0.5 - 1.0) / 4.0));
-    /// # Ok::<(), pairwise_loss::Error>(())
-    /// ```
-    pub fn of<T: Score>(pairs: &Pairs<'_, T>) -> Self {
-        let mut metrics = Self::default();
-        let weights = pairs.options.weights();
-        for (i, (chosen, rejected)) in pairs.chosen.iter().zip(pairs.rejected).enumerate() {
-            let counts = match weights {
-                None => true,
-                Some(weights) => weights.get(i).is_some_and(|&w| w > T::zero()),
-            };
-            if counts {
-                metrics.add(chosen.widen(), rejected.widen());
-            }
-        }
-        metrics
     }
 }

@@ -58,8 +58,13 @@ const NEGATIVE: usize = TERMS + 3;
 /// # Across machines
 /// [`as_limbs`](Self::as_limbs) is the whole state as [`Total::LIMBS`] integers. Summing them
 /// element by element over the ranks, with an ordinary all-reduce(SUM) on i64, and handing the
-/// result to [`from_limbs`](Self::from_limbs) is the merge of all ranks. There is room for 2^31
-/// ranks and 2^60 terms.
+/// result to [`from_limbs`](Self::from_limbs) is the merge of all ranks.
+///
+/// # Room
+/// For 2^31 ranks in one such sum: a limb is below 2^32, so that 2^31 of them stay below 2^63. What
+/// `from_limbs` makes of it has limbs below 2^32 again. For 2^60 terms altogether, of any size: they
+/// add up to less than the 2^1120 that `from_limbs` takes, and their number stays below 2^63, where
+/// counts end. They stay there instead of wrapping.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Total {
     /// The canonical limbs of Σ w·loss, those of Σ w, then the counts of terms, NaN, +∞ and −∞.
