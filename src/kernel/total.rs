@@ -33,7 +33,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>> TotalKernel<'_, T, L, R> {
         let mut buffers = R::buffers();
         let mut stage = Stage::<N, G>::new();
         let mut results = [T::zero(); CHUNK];
-        for rows in parts(self.range) {
+        for rows in parts(self.range, self.rows.is_in_place()) {
             let (start, end) = (rows.start, rows.end);
             let mut part = self.rows.part(rows.clone(), &mut buffers);
             for group in groups::<G>(rows.len()) {
