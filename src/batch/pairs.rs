@@ -240,11 +240,9 @@ impl<'a, T: Score> Pairs<'a, T> {
         d_chosen: &mut [T],
         d_rejected: &mut [T],
     ) -> Result<f64, Error> {
-        self.loss_and_score_gradients(
-            loss,
-            reduction,
-            ScoreGradients::separate(d_chosen, d_rejected),
-        )
+        check_len("d_chosen", d_chosen.len(), "chosen", self.len())?;
+        check_len("d_rejected", d_rejected.len(), "chosen", self.len())?;
+        self.fused(loss, reduction, Out::separate(d_chosen, d_rejected))
     }
 
     /// The reduced loss, and its gradient with respect to the margins z, which is that of the chosen scores, in one

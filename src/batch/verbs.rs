@@ -77,7 +77,7 @@ fn map<T: Score, F: Function, R: Rows<T>, S: Sink<T>>(
             Err(whole) => sink = whole,
         }
     }
-    level.run(MapKernel { function, rows, range, sink, format: PhantomData });
+    level.run(MapKernel { function, rows, range, sink: &mut sink, format: PhantomData });
 }
 
 /// The sum of the losses, and their gradients into a sink.

@@ -8,7 +8,7 @@ use core::ops::Range;
 
 /// Rows that are brought together in one go, where they do not lie together: enough of them for the loop over their chunks
 /// not to notice.
-pub(super) const STRETCH: usize = 8 * CHUNK;
+pub(super) const STRETCH: usize = 4 * CHUNK;
 
 /// One column of a batch: what each row holds.
 pub(crate) trait Column<T: 'static>: Copy + Send + Sync {
@@ -55,9 +55,10 @@ impl<T: Score> Stretch<T> {
         Self(None)
     }
 
-    /// Places for so many rows, in chunks.
+    /// Places for so many rows, in chunks. Out of line: compiled once.
+    #[inline(never)]
     pub(super) fn chunks(&mut self, rows: usize) -> &mut [[T; CHUNK]] {
-        let chunks = self.0.get_or_insert([[T::zero(); CHUNK]; STRETCH / CHUNK]);
+        let chunks = self.0.get_or_insert_with(|| [[T::zero(); CHUNK]; STRETCH / CHUNK]);
         chunks.get_mut(..rows.div_ceil(CHUNK)).unwrap_or_default()
     }
 
@@ -239,22 +240,54 @@ impl<T: Score> Scores<'_, T> {
         }
     }
 
-    /// The rows from `first` on, as many as there is room for. Out of line: compiled once.
+    /// The given rows, fewer than a chunk, which `padded` then holds, or at most a stretch of whole ones. Out of line:
+    /// compiled once.
     #[inline(never)]
+    fn brought<'s>(
+        self,
+        rows: Range<usize>,
+        fill: T,
+        padded: &'s mut Padded<T>,
+        stretch: &'s mut Stretch<T>,
+    ) -> &'s [[T; CHUNK]] {
+        if rows.len() < CHUNK {
+            padded.0 = [fill; CHUNK];
+            self.bring(rows.start, padded.0.get_mut(..rows.len()).unwrap_or_default());
+            return core::slice::from_ref(&padded.0);
+        }
+        let chunks = stretch.chunks(rows.len());
+        self.bring(rows.start, chunks.as_flattened_mut());
+        chunks
+    }
+
+    /// The rows from `first` on, as many as there is room for.
     fn bring(self, first: usize, out: &mut [T]) {
         match self {
-            Self::Contiguous(data) => copy(out, data.get(first..).unwrap_or_default().iter()),
+            Self::Contiguous(data) => {
+                for (slot, &x) in out.iter_mut().zip(data.get(first..).unwrap_or_default()) {
+                    *slot = x;
+                }
+            }
+            // A pattern that the compiler knows, but for the last row: nothing need follow it.
+            Self::Strided { data, stride: 2 } => {
+                let (twos, last) = data.get(2 * first..).unwrap_or_default().as_chunks();
+                for (slot, &[x, _]) in out.iter_mut().zip(twos) {
+                    *slot = x;
+                }
+                if let (Some(slot), Some(&x)) = (out.get_mut(twos.len()), last.first()) {
+                    *slot = x;
+                }
+            }
             Self::Strided { data, stride } => {
                 let data = data.get(first * stride..).unwrap_or_default();
-                match stride {
-                    // A pattern that the compiler knows.
-                    2 => copy(out, data.chunks(2).filter_map(<[T]>::first)),
-                    _ => copy(out, data.iter().step_by(stride)),
+                for (slot, &x) in out.iter_mut().zip(data.iter().step_by(stride)) {
+                    *slot = x;
                 }
             }
             Self::Gathered { scores, index } => {
-                let index = index.get(first..).unwrap_or_default();
-                copy(out, index.iter().filter_map(|&entry| scores.get(entry as usize)));
+                for (slot, &entry) in out.iter_mut().zip(index.get(first..).unwrap_or_default()) {
+                    *slot = scores.get(entry as usize).copied().unwrap_or_else(T::zero);
+                }
             }
             Self::Negated(data) => {
                 for (slot, &x) in out.iter_mut().zip(data.get(first..).unwrap_or_default()) {
@@ -262,13 +295,6 @@ impl<T: Score> Scores<'_, T> {
                 }
             }
         }
-    }
-}
-
-#[inline(always)]
-fn copy<'a, T: Copy + 'a>(out: &mut [T], from: impl Iterator<Item = &'a T>) {
-    for (slot, &x) in out.iter_mut().zip(from) {
-        *slot = x;
     }
 }
 
@@ -303,14 +329,7 @@ impl<'a, T: Score> Column<T> for Scores<'a, T> {
         if let Self::Contiguous(data) = self {
             return Column::chunks(data, rows, fill, padded);
         }
-        if rows.len() < CHUNK {
-            padded.0 = [fill; CHUNK];
-            self.bring(rows.start, padded.0.get_mut(..rows.len()).unwrap_or_default());
-            return core::slice::from_ref(&padded.0);
-        }
-        let chunks = stretch.chunks(rows.len());
-        self.bring(rows.start, chunks.as_flattened_mut());
-        chunks
+        self.brought(rows, fill, padded, stretch)
     }
 }
 

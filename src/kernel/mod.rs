@@ -42,16 +42,16 @@ use stage::{Source, Stage, groups};
 pub(crate) const CHUNK: usize = 32;
 
 /// A function of some rows.
-pub(crate) struct MapKernel<T, F, R, S> {
+pub(crate) struct MapKernel<'s, T, F, R, S> {
     pub(crate) function: F,
     pub(crate) rows: R,
     pub(crate) range: Range<usize>,
     /// For the rows of the range, from 0 on.
-    pub(crate) sink: S,
+    pub(crate) sink: &'s mut S,
     pub(crate) format: PhantomData<T>,
 }
 
-impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<T, F, R, S> {
+impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<'_, T, F, R, S> {
     type Output = ();
 
     #[inline(always)]
@@ -60,9 +60,9 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<T, F, R
     }
 }
 
-impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
+impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<'_, T, F, R, S> {
     #[inline(always)]
-    fn pass<M: Fma, const N: usize, const G: usize>(mut self) {
+    fn pass<M: Fma, const N: usize, const G: usize>(self) {
         let function = self.function;
         let mut buffers = R::buffers();
         let mut stage = Stage::<N, G>::new();

@@ -142,47 +142,79 @@ impl<'o, T: Score> Out<'o, T> {
         Self { chosen: Place::contiguous(out), rejected: Rejected::Unwanted, added: false }
     }
 
-    /// Brings the results of the rows from `row` on to their places. Out of line: compiled once.
+    /// One result a row, in order, and its negation.
+    pub(crate) fn separate(chosen: &'o mut [T], rejected: &'o mut [T]) -> Self {
+        let (chosen, rejected) = (Place::contiguous(chosen), Place::contiguous(rejected));
+        Self { chosen, rejected: Rejected::Apart(rejected), added: false }
+    }
+
+    /// Brings the results of these rows to their places. Out of line: compiled once.
     #[inline(never)]
-    fn put(&mut self, row: usize, results: &[T]) {
+    fn put(&mut self, rows: Range<usize>, spare: &Spare<T>) {
+        let (row, results) = (rows.start, spare.results(rows.len()));
         let Self { chosen, rejected, added } = self;
         let Place { data, start, stride } = chosen;
-        let at = |start: usize, stride: usize| start + row * stride;
-        put(data, at(*start, *stride), *stride, results.iter().copied(), *added);
-        let negative = results.iter().map(|&x| negated(x));
+        let first = |start: usize, stride: usize| start + row * stride;
         match rejected {
+            // In twos, as the compiler likes it.
+            &mut Rejected::Beside(1) if *stride == 2 => {
+                let (twos, _) = data.get_mut(2 * row..).unwrap_or_default().as_chunks_mut();
+                if *added {
+                    for ([chosen, rejected], &x) in twos.iter_mut().zip(results) {
+                        (*chosen, *rejected) = (sum(*chosen, x), sum(*rejected, negated(x)));
+                    }
+                } else {
+                    for (two, &x) in twos.iter_mut().zip(results) {
+                        *two = [x, negated(x)];
+                    }
+                }
+                return;
+            }
             Rejected::Unwanted => {}
             Rejected::Apart(Place { data, start, stride }) => {
-                put(data, at(*start, *stride), *stride, negative, *added);
+                put::<T, true>(data, first(*start, *stride), *stride, results, *added);
             }
             &mut Rejected::Beside(start) => {
-                put(data, at(start, *stride), *stride, negative, *added);
+                put::<T, true>(data, first(start, *stride), *stride, results, *added);
             }
         }
+        put::<T, false>(data, first(*start, *stride), *stride, results, *added);
     }
 }
 
-/// Stores numbers `stride` apart from `first` on, or adds them to what is there.
+/// The sum; the one canonical NaN, whatever met.
 #[inline(always)]
-fn put<T: Score>(
+fn sum<T: Score>(a: T, b: T) -> T {
+    let sum = a + b;
+    if sum.is_nan() { T::nan() } else { sum }
+}
+
+/// Stores numbers, or their negations, `stride` apart from `first` on, or adds them to what is there.
+fn put<T: Score, const NEGATED: bool>(
     data: &mut [T],
     first: usize,
     stride: usize,
-    numbers: impl Iterator<Item = T>,
+    numbers: &[T],
     added: bool,
 ) {
     let places = data.get_mut(first..).unwrap_or_default();
-    let sum = |place: T, x: T| {
-        let sum = place + x;
-        // The one canonical NaN, whatever met.
-        if sum.is_nan() { T::nan() } else { sum }
-    };
-    let each = |(place, x): (&mut T, T)| *place = if added { sum(*place, x) } else { x };
-    match stride {
-        // Patterns that the compiler knows.
-        1 => places.iter_mut().zip(numbers).for_each(each),
-        2 => places.chunks_mut(2).filter_map(<[T]>::first_mut).zip(numbers).for_each(each),
-        _ => places.iter_mut().step_by(stride).zip(numbers).for_each(each),
+    let numbers = numbers.iter().map(|&x| if NEGATED { negated(x) } else { x });
+    match (stride, added) {
+        (1, true) => {
+            for (place, x) in places.iter_mut().zip(numbers) {
+                *place = sum(*place, x);
+            }
+        }
+        (_, true) => {
+            for (place, x) in places.iter_mut().step_by(stride).zip(numbers) {
+                *place = sum(*place, x);
+            }
+        }
+        (_, false) => {
+            for (place, x) in places.iter_mut().step_by(stride).zip(numbers) {
+                *place = x;
+            }
+        }
     }
 }
 
@@ -212,7 +244,7 @@ impl<T: Score> Sink<T> for Out<'_, T> {
     #[inline(always)]
     fn finish(&mut self, rows: Range<usize>, spare: &Spare<T>) {
         if rows.len() < CHUNK || !self.is_in_place() {
-            self.put(rows.start, spare.results(rows.len()));
+            self.put(rows, spare);
         }
     }
 
