@@ -232,6 +232,30 @@ fn specials<T: Number>() {
     let (got, _) = product(&pairs, loss, &upstream);
     assert_eq!(got.last(), expected.last());
 
+    let logistic = [
+        (zero, zero, of(-3.0), of(1.5)),
+        (nan, zero, zero, nan),
+        (zero, payload, inf, nan),
+        (-inf, -inf, zero, nan),
+        (zero, zero, nan, nan),
+        (zero, zero, payload, nan),
+        (zero, zero, -inf, inf),
+        (inf, zero, -inf, nan),
+        (inf, zero, one, zero),
+        (-inf, zero, far, -far),
+        (-inf, zero, zero, zero),
+    ];
+    let ones = [one];
+    for (chosen, rejected, upstream, expected) in logistic {
+        let (chosen, rejected) = ([chosen], [rejected]);
+        let pairs = Pairs::new(&chosen, &rejected).expect("a pair");
+        for pairs in [pairs, pairs.with_weights(&ones).expect("weights")] {
+            let (got, _) = product(&pairs, Logistic, &[upstream]);
+            let context = (chosen, rejected, upstream);
+            assert_eq!(bits(&got), bits(&[expected]), "{context:?}");
+        }
+    }
+
     // Weight 0 removes a pair, whatever it and its upstream gradient hold.
     let none = vec![zero; chosen.len()];
     let pairs = pairs.with_weights(&none).expect("weights");

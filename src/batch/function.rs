@@ -22,7 +22,7 @@ fn map<T: Score, F: Function>(
         labels: absent,
         upstream: absent,
     };
-    Map { level, function, len: x.len(), sink: Out::contiguous(out) }.call(columns);
+    Map { level, function, len: x.len(), sink: Out::contiguous(out) }.call(&columns);
     Ok(())
 }
 

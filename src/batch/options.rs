@@ -60,7 +60,7 @@ impl<'a, T: Score> Options<'a, T> {
     ) -> V::Output {
         macro_rules! call {
             ($margins:expr, $weights:expr, $labels:expr) => {
-                verb.call(Columns {
+                verb.call(&Columns {
                     chosen,
                     rejected,
                     margins: $margins,
@@ -93,7 +93,7 @@ impl<'a, T: Score> Options<'a, T> {
         upstream: &[T],
         verb: V,
     ) -> V::Output {
-        verb.call(Columns {
+        verb.call(&Columns {
             chosen,
             rejected,
             margins: Or(self.margins),

@@ -395,7 +395,8 @@ pub(crate) trait Part<T> {
     fn extras(&mut self, i: usize) -> Option<ExtrasOf<'_, T>>;
 }
 
-impl<T, C, R, M, W, P, U> Rows<T> for Columns<C, R, M, W, P, U>
+/// By reference: columns are large, and handed on from call to call.
+impl<T, C, R, M, W, P, U> Rows<T> for &Columns<C, R, M, W, P, U>
 where
     T: Score,
     C: Column<T>,
