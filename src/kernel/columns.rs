@@ -268,15 +268,8 @@ impl<T: Score> Scores<'_, T> {
                     *slot = x;
                 }
             }
-            // A pattern that the compiler knows, but for the last row: nothing need follow it.
             Self::Strided { data, stride: 2 } => {
-                let (twos, last) = data.get(2 * first..).unwrap_or_default().as_chunks();
-                for (slot, &[x, _]) in out.iter_mut().zip(twos) {
-                    *slot = x;
-                }
-                if let (Some(slot), Some(&x)) = (out.get_mut(twos.len()), last.first()) {
-                    *slot = x;
-                }
+                every_other(data.get(2 * first..).unwrap_or_default(), out);
             }
             Self::Strided { data, stride } => {
                 let data = data.get(first * stride..).unwrap_or_default();
@@ -295,6 +288,18 @@ impl<T: Score> Scores<'_, T> {
                 }
             }
         }
+    }
+}
+
+/// Copies elements 0, 2, 4 and so on, in a pattern that the compiler knows; but for the last one, which nothing need follow.
+#[inline(never)]
+fn every_other<T: Copy>(data: &[T], out: &mut [T]) {
+    let (twos, last) = data.as_chunks();
+    for (slot, &[x, _]) in out.iter_mut().zip(twos) {
+        *slot = x;
+    }
+    if let (Some(slot), Some(&x)) = (out.get_mut(twos.len()), last.first()) {
+        *slot = x;
     }
 }
 

@@ -51,7 +51,7 @@ impl<T: Score> Spare<T> {
         } else {
             self.whole.chunks(rows)
         };
-        Slots { chosen, apart: 1, rejected: None }
+        Slots { chosen, apart: 1, rejected: &mut [] }
     }
 
     /// The results of so many rows.
@@ -73,7 +73,7 @@ impl<T: Score> Sink<T> for () {
     }
     #[inline(always)]
     fn slots<'s>(&'s mut self, _: Range<usize>, spare: &'s mut Spare<T>) -> Slots<'s, T> {
-        Slots { chosen: core::slice::from_mut(&mut spare.partial), apart: 0, rejected: None }
+        Slots { chosen: core::slice::from_mut(&mut spare.partial), apart: 0, rejected: &mut [] }
     }
     #[inline(always)]
     fn finish(&mut self, _: Range<usize>, _: &Spare<T>) {}
@@ -156,18 +156,8 @@ impl<'o, T: Score> Out<'o, T> {
         let Place { data, start, stride } = chosen;
         let first = |start: usize, stride: usize| start + row * stride;
         match rejected {
-            // In twos, as the compiler likes it.
             &mut Rejected::Beside(1) if *stride == 2 => {
-                let (twos, _) = data.get_mut(2 * row..).unwrap_or_default().as_chunks_mut();
-                if *added {
-                    for ([chosen, rejected], &x) in twos.iter_mut().zip(results) {
-                        (*chosen, *rejected) = (sum(*chosen, x), sum(*rejected, negated(x)));
-                    }
-                } else {
-                    for (two, &x) in twos.iter_mut().zip(results) {
-                        *two = [x, negated(x)];
-                    }
-                }
+                put_in_twos(data.get_mut(2 * row..).unwrap_or_default(), results, *added);
                 return;
             }
             Rejected::Unwanted => {}
@@ -189,7 +179,24 @@ fn sum<T: Score>(a: T, b: T) -> T {
     if sum.is_nan() { T::nan() } else { sum }
 }
 
+/// Stores each number and its negation side by side, or adds them to what is there. A function of its own, because of its
+/// parameters the compiler knows that they do not overlap.
+#[inline(never)]
+fn put_in_twos<T: Score>(data: &mut [T], numbers: &[T], added: bool) {
+    let (twos, _) = data.as_chunks_mut();
+    if added {
+        for ([chosen, rejected], &x) in twos.iter_mut().zip(numbers) {
+            (*chosen, *rejected) = (sum(*chosen, x), sum(*rejected, negated(x)));
+        }
+    } else {
+        for (two, &x) in twos.iter_mut().zip(numbers) {
+            *two = [x, negated(x)];
+        }
+    }
+}
+
 /// Stores numbers, or their negations, `stride` apart from `first` on, or adds them to what is there.
+#[inline(never)]
 fn put<T: Score, const NEGATED: bool>(
     data: &mut [T],
     first: usize,
@@ -235,8 +242,8 @@ impl<T: Score> Sink<T> for Out<'_, T> {
             return spare.slots(rows.len());
         }
         let rejected = match &mut self.rejected {
-            Rejected::Apart(place) => Some(place.chunks(rows.clone())),
-            _ => None,
+            Rejected::Apart(place) => place.chunks(rows.clone()),
+            _ => &mut [],
         };
         Slots { chosen: self.chosen.chunks(rows), apart: 1, rejected }
     }
@@ -269,8 +276,8 @@ pub(crate) struct Slots<'s, T> {
     chosen: &'s mut [[T; CHUNK]],
     /// 1; or 0, and all are the same.
     apart: usize,
-    /// Where the negated results go, unless that is left for the end.
-    rejected: Option<&'s mut [[T; CHUNK]]>,
+    /// Where the negated results go; empty where they are unwanted, or that is left for the end.
+    rejected: &'s mut [[T; CHUNK]],
 }
 
 impl<T: Score> Slots<'_, T> {
@@ -283,15 +290,14 @@ impl<T: Score> Slots<'_, T> {
     /// The slot of chunk `i` has been filled.
     #[inline(always)]
     pub(crate) fn commit(&mut self, i: usize) {
-        let Some(rejected) = &mut self.rejected else { return };
-        if let (Some(chosen), Some(rejected)) = (self.chosen.get(i), rejected.get_mut(i)) {
-            // By way of a copy: the compiler does not see that the two do not overlap.
-            let mut negative = *chosen;
-            for x in &mut negative {
-                *x = negated(*x);
-            }
-            *rejected = negative;
+        let Some(rejected) = self.rejected.get_mut(i) else { return };
+        let Some(chosen) = self.chosen.get(i) else { return };
+        // By way of a copy: the compiler does not see that the two do not overlap.
+        let mut negative = *chosen;
+        for x in &mut negative {
+            *x = negated(*x);
         }
+        *rejected = negative;
     }
 }
 
