@@ -126,7 +126,7 @@ impl<T: Number> Columns<T> {
 
 fn is_the_nearest<T: Number, L: PairLoss>(loss: L, exact_loss: Loss) {
     let columns = Columns::<T>::finite(PAIRS);
-    let (mut subnormal, mut infinite, mut normal) = (0, 0, 0);
+    let (mut subnormal, mut infinite, mut normal, mut worst) = (0, 0, 0, 0.0_f64);
     for options in 0..8 {
         let (chosen, rejected) = product(&columns.pairs(options), loss, &columns.upstream);
         assert_eq!(bits(&rejected), bits(&negated(&chosen)));
@@ -138,12 +138,16 @@ fn is_the_nearest<T: Number, L: PairLoss>(loss: L, exact_loss: Loss) {
                 "{exact_loss:?} {options:03b} row {i}: {x:?} for {:e}, {error} ulp",
                 exact.approximate()
             );
+            worst = worst.max(error);
             subnormal += usize::from(x != T::zero() && x.abs() < T::min_positive_value());
             infinite += usize::from(x.is_infinite());
             normal += usize::from(x.is_normal());
         }
     }
     let counts = (subnormal, infinite, normal);
+    println!("{exact_loss:?} {worst} {counts:?}");
+    // The rounding alone.
+    assert!(worst > 0.49, "{exact_loss:?}: {worst}");
     assert!(subnormal > 10 && normal > 3000, "{exact_loss:?}: {counts:?}");
     assert!(infinite > 50 || exact_loss == Loss::Logistic, "{exact_loss:?}: {counts:?}");
 }
