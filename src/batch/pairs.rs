@@ -99,7 +99,8 @@ impl<'a, T: Score> Pairs<'a, T> {
         Self::new(chosen, rejected)
     }
 
-    /// Pairs element i of one view with element i of another, of the same buffer or of two. In place.
+    /// Pairs element i of one view with element i of another, of the same buffer or of two. In place. Margins, weights and
+    /// labels are slices all the same.
     ///
     /// ```
     /// use pairwise_loss::{Logistic, Pairs, Strided};
@@ -109,7 +110,7 @@ impl<'a, T: Score> Pairs<'a, T> {
     /// let (chosen, rejected) = (Strided::new(&values, 2, 6, 2)?, Strided::new(&values, 5, 6, 2)?);
     /// let mut losses = [0.0; 2];
     /// Pairs::strided(chosen, rejected)?.losses_into(Logistic, &mut losses)?;
-    /// assert_eq!(losses, [0.126928, 2.0_f32.ln()]); // log(1 + e⁻²), log(1 + e⁰)
+    /// assert_eq!(losses, [(-2.0_f64).exp().ln_1p() as f32, 2.0_f32.ln()]); // log(1 + e^−2), log(1 + e^0)
     /// # Ok::<(), pairwise_loss::Error>(())
     /// ```
     ///
