@@ -1,4 +1,5 @@
-//! Scores in any layout and gradients in any other have the bits of slices of their own, and adding is writing and adding.
+//! Scores in any layout and gradients in any other have the bits of slices of their own, and adding is writing and
+//! adding.
 //!
 //! That contiguous results are right is for other tests to say.
 //!

@@ -7,8 +7,8 @@ use crate::score::Score;
 
 /// Every `stride`-th element of a slice, read in place: one column of a tensor.
 ///
-/// In terms of a framework whose tensors have a shape, strides and an offset: `start` is the offset plus index times stride of
-/// the dimensions that are held fixed, `stride` and `len` are those of the dimension that counts the pairs.
+/// In terms of a framework whose tensors have a shape, strides and an offset: `start` is the offset plus index times
+/// stride of the dimensions that are held fixed, `stride` and `len` are those of the dimension that counts the pairs.
 ///
 /// ```
 /// use pairwise_loss::Strided;
@@ -101,8 +101,8 @@ fn span(start: usize, stride: usize, len: usize) -> Option<usize> {
 ///
 /// The verbs that take it are [`Pairs::loss_and_score_gradients`](crate::Pairs::loss_and_score_gradients),
 /// [`Pairs::score_gradients_into`](crate::Pairs::score_gradients_into) and
-/// [`Pairs::vector_jacobian_product_into`](crate::Pairs::vector_jacobian_product_into). The layout need not be that of the
-/// scores, and the bits do not depend on either.
+/// [`Pairs::vector_jacobian_product_into`](crate::Pairs::vector_jacobian_product_into). The layout need not be that of
+/// the scores, and the bits do not depend on either.
 ///
 /// ```
 /// use pairwise_loss::{Hinge, Pairs, ScoreGradients};
@@ -168,16 +168,16 @@ impl<'o, T: Score> ScoreGradients<'o, T> {
         Ok(Self::beside(matrix, width, chosen, rejected, outputs))
     }
 
-    /// One output of one element a pair, the gradient with respect to the margin z = chosen − rejected − m, which is that with
-    /// respect to the chosen score.
+    /// One output of one element a pair, the gradient with respect to the margin z = chosen − rejected − m, which is
+    /// that with respect to the chosen score.
     #[must_use]
     pub fn margin(d_margin: &'o mut [T]) -> Self {
         let outputs = [("d_margin", d_margin.len(), 1); 2];
         Self { out: Out::contiguous(d_margin), outputs }
     }
 
-    /// Adds to what is there instead of overwriting it: each element becomes what it was plus the gradient that would have
-    /// been written, rounded. The bits are those of writing and adding, NaN being the canonical one.
+    /// Adds to what is there instead of overwriting it: each element becomes what it was plus the gradient that would
+    /// have been written, rounded. The bits are those of writing and adding, NaN being the canonical one.
     #[must_use]
     pub fn added(mut self) -> Self {
         self.out.added = true;

@@ -84,8 +84,8 @@ impl<'a, T: Score> Options<'a, T> {
         }
     }
 
-    /// Calls `verb` with all columns, the optional ones constant where they are absent, and with one that multiplies each
-    /// result.
+    /// Calls `verb` with all columns, the optional ones constant where they are absent, and with one that multiplies
+    /// each result.
     pub(super) fn visit_with_upstream<V: Verb<T>>(
         &self,
         chosen: Scores<'a, T>,

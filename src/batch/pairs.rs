@@ -79,8 +79,8 @@ impl<'a, T: Score> Pairs<'a, T> {
         )
     }
 
-    /// Pairs element i of the first half of `scores` with element i of the second: all chosen, then all rejected, as of one
-    /// forward pass over both. A row-major matrix `[2, pairs]`. In place.
+    /// Pairs element i of the first half of `scores` with element i of the second: all chosen, then all rejected, as of
+    /// one forward pass over both. A row-major matrix `[2, pairs]`. In place.
     ///
     /// ```
     /// use pairwise_loss::{Logistic, Pairs, Reduction};
@@ -99,8 +99,8 @@ impl<'a, T: Score> Pairs<'a, T> {
         Self::new(chosen, rejected)
     }
 
-    /// Pairs element i of one view with element i of another, of the same buffer or of two. In place. Margins, weights and
-    /// labels are slices all the same.
+    /// Pairs element i of one view with element i of another, of the same buffer or of two. In place. Margins, weights
+    /// and labels are slices all the same.
     ///
     /// ```
     /// use pairwise_loss::{Logistic, Pairs, Strided};
@@ -261,8 +261,8 @@ impl<'a, T: Score> Pairs<'a, T> {
         self.fused(loss, reduction, Out::contiguous(d_chosen))
     }
 
-    /// The reduced loss, and its gradients with respect to the scores in any layout, in one pass; written, or added to what
-    /// is there, as [`ScoreGradients`] says.
+    /// The reduced loss, and its gradients with respect to the scores in any layout, in one pass; written, or added to
+    /// what is there, as [`ScoreGradients`] says.
     ///
     /// The bits are those of [`loss_and_gradients`](Pairs::loss_and_gradients).
     ///
@@ -294,13 +294,13 @@ impl<'a, T: Score> Pairs<'a, T> {
         Ok(())
     }
 
-    /// The step back through the losses that automatic differentiation takes: uᵢ·wᵢ·∂lossᵢ/∂chosenᵢ and its negation, for
-    /// the derivatives uᵢ of some final value with respect to the losses as
+    /// The step back through the losses that automatic differentiation takes: uᵢ·wᵢ·∂lossᵢ/∂chosenᵢ and its negation,
+    /// for the derivatives uᵢ of some final value with respect to the losses as
     /// [`losses_into`](Pairs::losses_into) writes them. The product is rounded once.
     ///
-    /// `upstream` is data like scores: any numbers, NaN gives NaN. 0 gives 0, also where the gradient is infinite, unless z
-    /// is NaN; ±∞ gives an infinity, or NaN where the gradient is 0 in working precision. A pair of weight 0 gives 0 whatever
-    /// it holds.
+    /// `upstream` is data like scores: any numbers, NaN gives NaN. 0 gives 0, also where the gradient is infinite,
+    /// unless z is NaN; ±∞ gives an infinity, or NaN where the gradient is 0 in working precision. A pair of weight 0
+    /// gives 0 whatever it holds.
     ///
     /// Accuracy: as of the gradients, ≤ 0.501 ulp (`f32`), ≤ 0.54 ulp (`f64`). With all uᵢ = 1 the bits are those of
     /// [`score_gradients_into`](Pairs::score_gradients_into).

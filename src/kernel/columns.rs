@@ -6,8 +6,8 @@ use crate::math::{Fma, Lanes, each_lane};
 use crate::score::Score;
 use core::ops::Range;
 
-/// Rows that are brought together in one go, where they do not lie together: enough of them for the loop over their chunks
-/// not to notice.
+/// Rows that are brought together in one go, where they do not lie together: enough of them for the loop over their
+/// chunks not to notice.
 pub(super) const STRETCH: usize = 4 * CHUNK;
 
 /// One column of a batch: what each row holds.
@@ -291,7 +291,8 @@ impl<T: Score> Scores<'_, T> {
     }
 }
 
-/// Copies elements 0, 2, 4 and so on, in a pattern that the compiler knows; but for the last one, which nothing need follow.
+/// Copies elements 0, 2, 4 and so on, in a pattern that the compiler knows; but for the last one, which nothing need
+/// follow.
 #[inline(never)]
 fn every_other<T: Copy>(data: &[T], out: &mut [T]) {
     let (twos, last) = data.as_chunks();

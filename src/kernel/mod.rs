@@ -4,8 +4,8 @@
 //!     and with it the order of every sum, is the same at every instruction set.
 //! (b) A function with an exponential goes in two stages, see [`stage`].
 //! (c) A column of a batch that is absent is a type, [`Absent`], and leaves no trace in the loop.
-//! (d) Rows that do not lie together are brought together in a local buffer, a stretch of chunks at a time, and the results
-//!     likewise ([`sink`]): the loop over chunks sees no difference.
+//! (d) Rows that do not lie together are brought together in a local buffer, a stretch of chunks at a time, and the
+//!     results likewise ([`sink`]): the loop over chunks sees no difference.
 //! (e) The last chunk is padded in a local buffer and goes through the same code: no scalar tail.
 //! (f) Rows whose result the working precision doubts are flagged, and only they are computed again, carefully.
 //! (g) A kernel is generic over the loss and the format; a new loss gets all of them.
@@ -87,8 +87,8 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<'_, T, F, R, S> {
     }
 }
 
-/// The whole chunks of some rows, in one go where they are used in place, else in stretches; then the partial chunk at their
-/// end.
+/// The whole chunks of some rows, in one go where they are used in place, else in stretches; then the partial chunk at
+/// their end.
 #[inline(always)]
 fn parts(rows: Range<usize>, in_place: bool) -> Parts {
     Parts { rows, longest: if in_place { usize::MAX } else { STRETCH } }

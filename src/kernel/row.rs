@@ -54,8 +54,8 @@ impl<M: Fma, const U: usize> Extras<Lanes<M, U>> {
         self.label.map(|p| (P::from_lanes(p), P::difference(Lanes::splat(1.0), p)))
     }
 
-    /// `factor·u·w·y` for a result y at margin z, rounded once; what the rounding lost; and whether it is doubtful. A NaN
-    /// is the canonical one, unless the caller sees to it because y `carries_nan`: it is NaN wherever z is.
+    /// `factor·u·w·y` for a result y at margin z, rounded once; what the rounding lost; and whether it is doubtful. A
+    /// NaN is the canonical one, unless the caller sees to it because y `carries_nan`: it is NaN wherever z is.
     #[inline(always)]
     pub(crate) fn finish<P: Precision<M, U>>(
         &self,

@@ -1,8 +1,8 @@
 //! Where the results of a pass go.
 //!
-//! (a) A kernel fills a chunk at a time, a *slot*, and says when it is full. A slot is the place in the output where that is
-//!     contiguous and overwritten. Otherwise it is one of a stretch of local chunks, which are brought to their places when
-//!     the stretch is full. So one kernel serves every layout, and forms that add as well.
+//! (a) A kernel fills a chunk at a time, a *slot*, and says when it is full. A slot is the place in the output where
+//!     that is contiguous and overwritten. Otherwise it is one of a stretch of local chunks, which are brought to their
+//!     places when the stretch is full. So one kernel serves every layout, and forms that add as well.
 //! (b) Which of the two is looked at once a stretch, and the loop over the chunks is the same.
 
 use super::CHUNK;
@@ -115,8 +115,8 @@ impl<'o, T: Score> Place<'o, T> {
     }
 }
 
-/// Results stored in their places, or added to what is there; and, where they are wanted, their negations: gradients with
-/// respect to the rejected scores.
+/// Results stored in their places, or added to what is there; and, where they are wanted, their negations: gradients
+/// with respect to the rejected scores.
 #[derive(Debug)]
 pub(crate) struct Out<'o, T> {
     pub(crate) chosen: Place<'o, T>,
@@ -179,8 +179,8 @@ fn sum<T: Score>(a: T, b: T) -> T {
     if sum.is_nan() { T::nan() } else { sum }
 }
 
-/// Stores each number and its negation side by side, or adds them to what is there. A function of its own, because of its
-/// parameters the compiler knows that they do not overlap.
+/// Stores each number and its negation side by side, or adds them to what is there. A function of its own, because of
+/// its parameters the compiler knows that they do not overlap.
 #[inline(never)]
 fn put_in_twos<T: Score>(data: &mut [T], numbers: &[T], added: bool) {
     let (twos, _) = data.as_chunks_mut();
