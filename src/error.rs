@@ -27,6 +27,33 @@ pub enum Error {
         /// The length it should have.
         expected: usize,
     },
+    /// Scores that come in twos are odd in number.
+    OddLength {
+        /// The slice.
+        name: &'static str,
+        /// The length it has.
+        len: usize,
+    },
+    /// A strided view does not fit in its slice, or would show one element again and again.
+    InvalidView {
+        /// The position of the first element.
+        start: usize,
+        /// How far apart elements are.
+        stride: usize,
+        /// How many of them there are to be.
+        len: usize,
+        /// The length of the slice.
+        elements: usize,
+    },
+    /// A column of a matrix that it does not have, or the same for two purposes.
+    InvalidColumns {
+        /// The length of a row.
+        width: usize,
+        /// The column of the chosen.
+        chosen: usize,
+        /// The column of the rejected.
+        rejected: usize,
+    },
     /// A parameter of a loss or of a reduction lies outside its domain.
     InvalidParameter {
         /// The parameter.
@@ -86,6 +113,19 @@ impl fmt::Display for Error {
         match *self {
             Self::LengthMismatch { name, len, reference, expected } => {
                 write!(f, "{name} has {len} elements where {reference} has {expected}")
+            }
+            Self::OddLength { name, len } => {
+                write!(f, "{name} has {len} elements, an odd number, where each pair has two")
+            }
+            Self::InvalidView { stride: 0, .. } => {
+                f.write_str("a view of stride 0 repeats one element: nothing is ever broadcast")
+            }
+            Self::InvalidView { start, stride, len, elements } => write!(
+                f,
+                "a view of {len} elements from {start} on, {stride} apart, of a slice of {elements}"
+            ),
+            Self::InvalidColumns { width, chosen, rejected } => {
+                write!(f, "columns {chosen} and {rejected} of rows of {width}, must be two of them")
             }
             Self::InvalidParameter { name, value, domain } => {
                 write!(f, "{name} is {value:?}, must be {domain}")

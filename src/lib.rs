@@ -33,7 +33,10 @@ mod score;
 #[cfg(feature = "serde")]
 mod serialize;
 
-pub use batch::{Comparisons, Pairs, Reduction, log_sigmoid_into, sigmoid_into, softplus_into};
+pub use batch::{
+    Comparisons, Pairs, Reduction, ScoreGradients, Strided, StridedMut, log_sigmoid_into,
+    sigmoid_into, softplus_into,
+};
 pub use error::Error;
 pub use kernel::Level;
 pub use loss::{

@@ -1,9 +1,7 @@
 use super::options::{Options, Reduction, check_len};
 use super::verbs::{ExactTotal, Fused, Map};
 use crate::error::Error;
-use crate::kernel::{
-    CHUNK, Function, Gathered, Gradient, Hessian, Level, Negated, Sink, Slots, Value,
-};
+use crate::kernel::{Function, Gradient, Hessian, Level, Out, Scores, Sink, Slots, Spare, Value};
 use crate::loss::PairLoss;
 use crate::reduce::Total;
 use crate::score::Score;
@@ -34,7 +32,7 @@ pub struct Comparisons<'a, T> {
     scores: &'a [T],
     winners: &'a [u32],
     losers: &'a [u32],
-    options: Options<'a, T, Negated<'a, T>>,
+    options: Options<'a, T>,
     level: Level,
 }
 
@@ -74,7 +72,7 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// [`Error::LengthMismatch`] if there are not as many offsets as comparisons.
     pub fn with_offsets(mut self, offsets: &'a [T]) -> Result<Self, Error> {
         check_len("offsets", offsets.len(), "winners", self.len())?;
-        self.options.margins = Some(Negated(offsets));
+        self.options.margins = Some(Scores::Negated(offsets));
         Ok(self)
     }
 
@@ -106,8 +104,8 @@ impl<'a, T: Score> Comparisons<'a, T> {
         self.winners.is_empty()
     }
 
-    fn columns(&self) -> (Gathered<'a, T>, Gathered<'a, T>) {
-        let gathered = |index| Gathered { scores: self.scores, index };
+    fn columns(&self) -> (Scores<'a, T>, Scores<'a, T>) {
+        let gathered = |index| Scores::Gathered { scores: self.scores, index };
         (gathered(self.winners), gathered(self.losers))
     }
 
@@ -142,7 +140,7 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// [`Error::LengthMismatch`] if `out` does not have one element a comparison.
     pub fn losses_into<L: PairLoss>(&self, loss: L, out: &mut [T]) -> Result<(), Error> {
         check_len("out", out.len(), "winners", self.len())?;
-        self.map(Value(loss), out);
+        self.map(Value(loss), Out::contiguous(out));
         Ok(())
     }
 
@@ -153,7 +151,7 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// [`Error::LengthMismatch`] if `out` does not have one element a comparison.
     pub fn gradients_into<L: PairLoss>(&self, loss: L, out: &mut [T]) -> Result<(), Error> {
         check_len("out", out.len(), "winners", self.len())?;
-        self.map(Gradient(loss), out);
+        self.map(Gradient(loss), Out::contiguous(out));
         Ok(())
     }
 
@@ -163,7 +161,7 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// [`Error::LengthMismatch`] if `out` does not have one element a comparison.
     pub fn hessians_into<L: PairLoss>(&self, loss: L, out: &mut [T]) -> Result<(), Error> {
         check_len("out", out.len(), "winners", self.len())?;
-        self.map(Hessian(loss), out);
+        self.map(Hessian(loss), Out::contiguous(out));
         Ok(())
     }
 
@@ -294,49 +292,22 @@ impl<T: Score> Term<T> for Product<'_, T> {
 }
 
 impl<T: Score, F: Term<T>> Sink<T> for Scatter<'_, T, F> {
-    type Slots<'s>
-        = ScatterSlots<'s, T, F>
-    where
-        Self: 's;
-
     #[inline(always)]
-    fn slots<'s>(&'s mut self, rows: Range<usize>, spare: &'s mut [T; CHUNK]) -> Self::Slots<'s> {
-        ScatterSlots {
-            winners: self.winners.get(rows.clone()).unwrap_or_default(),
-            losers: self.losers.get(rows).unwrap_or_default(),
-            out: self.out,
-            term: &self.term,
-            results: spare,
-        }
+    fn is_in_place(&self) -> bool {
+        false
     }
 
     #[inline(always)]
-    fn finish(&mut self, _: Range<usize>, _: &[T; CHUNK]) {}
-
-    fn split_at(self, _: usize) -> Result<(Self, Self), Self> {
-        Err(self)
-    }
-}
-
-struct ScatterSlots<'s, T, F> {
-    winners: &'s [u32],
-    losers: &'s [u32],
-    out: &'s mut [T],
-    term: &'s F,
-    results: &'s mut [T; CHUNK],
-}
-
-impl<T: Score, F: Term<T>> Slots<T> for ScatterSlots<'_, T, F> {
-    #[inline(always)]
-    fn slot(&mut self, _: usize) -> Option<&mut [T; CHUNK]> {
-        Some(self.results)
+    fn slots<'s>(&'s mut self, rows: Range<usize>, spare: &'s mut Spare<T>) -> Slots<'s, T> {
+        spare.slots(rows.len())
     }
 
-    #[inline(always)]
-    fn commit(&mut self, i: usize) {
-        let winners = self.winners.get(i * CHUNK..).unwrap_or_default();
-        let losers = self.losers.get(i * CHUNK..).unwrap_or_default();
-        for ((&x, &winner), &loser) in self.results.iter().zip(winners).zip(losers) {
+    #[inline(never)]
+    fn finish(&mut self, rows: Range<usize>, spare: &Spare<T>) {
+        let results = spare.results(rows.len());
+        let winners = self.winners.get(rows.clone()).unwrap_or_default();
+        let losers = self.losers.get(rows).unwrap_or_default();
+        for ((&x, &winner), &loser) in results.iter().zip(winners).zip(losers) {
             let (winner, loser) = (winner as usize, loser as usize);
             let (to_winner, to_loser) = self.term.of(x, winner, loser);
             for (entry, x) in [(winner, to_winner), (loser, to_loser)] {
@@ -347,5 +318,9 @@ impl<T: Score, F: Term<T>> Slots<T> for ScatterSlots<'_, T, F> {
                 }
             }
         }
+    }
+
+    fn split_at(self, _: usize) -> Result<(Self, Self), Self> {
+        Err(self)
     }
 }

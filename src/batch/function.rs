@@ -3,7 +3,7 @@
 use super::options::{Verb, check_len};
 use super::verbs::Map;
 use crate::error::Error;
-use crate::kernel::{Absent, Columns, Function, Level, LogSigmoid, Sigmoid, Softplus};
+use crate::kernel::{Absent, Columns, Function, Level, LogSigmoid, Out, Sigmoid, Softplus};
 use crate::score::Score;
 
 fn map<T: Score, F: Function>(
@@ -14,9 +14,15 @@ fn map<T: Score, F: Function>(
 ) -> Result<(), Error> {
     check_len("out", out.len(), "x", x.len())?;
     let (chosen, absent) = (x, Absent);
-    let columns =
-        Columns { chosen, rejected: absent, margins: absent, weights: absent, labels: absent };
-    Map { level, function, len: x.len(), sink: out }.call(columns);
+    let columns = Columns {
+        chosen,
+        rejected: absent,
+        margins: absent,
+        weights: absent,
+        labels: absent,
+        upstream: absent,
+    };
+    Map { level, function, len: x.len(), sink: Out::contiguous(out) }.call(&columns);
     Ok(())
 }
 

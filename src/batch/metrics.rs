@@ -6,7 +6,7 @@
 use super::options::Verb as _;
 use super::pairs::Pairs;
 use super::verbs::Map;
-use crate::kernel::{Absent, CHUNK, Columns, Level, Sigmoid};
+use crate::kernel::{Absent, CHUNK, Columns, Level, Out, Scores, Sigmoid};
 use crate::reduce::Metrics;
 use crate::score::Score;
 
@@ -60,12 +60,13 @@ fn add(
     let [chosen, rejected] = columns.map(|column| column.get(..len).unwrap_or_default());
     let against = against.get_mut(..len).unwrap_or_default();
     let columns = Columns {
-        chosen: rejected,
-        rejected: chosen,
+        chosen: Scores::Contiguous(rejected),
+        rejected: Scores::Contiguous(chosen),
         margins: Absent,
         weights: Absent,
         labels: Absent,
+        upstream: Absent,
     };
-    Map { level, function: Sigmoid, len, sink: &mut *against }.call(columns);
+    Map { level, function: Sigmoid, len, sink: Out::contiguous(against) }.call(&columns);
     metrics.add(chosen, rejected, against);
 }

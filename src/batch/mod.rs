@@ -2,6 +2,7 @@
 
 mod comparisons;
 mod function;
+mod layout;
 mod metrics;
 mod options;
 mod pairs;
@@ -9,5 +10,6 @@ mod verbs;
 
 pub use comparisons::Comparisons;
 pub use function::{log_sigmoid_into, sigmoid_into, softplus_into};
+pub use layout::{ScoreGradients, Strided, StridedMut};
 pub use options::Reduction;
 pub use pairs::Pairs;

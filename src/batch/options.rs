@@ -1,7 +1,7 @@
 //! What a batch may have besides its scores, and how its losses are reduced to one.
 
 use crate::error::Error;
-use crate::kernel::{Absent, Column, Columns, Or, Padded, Rows};
+use crate::kernel::{Absent, Columns, Or, Rows, Scores};
 use crate::score::Score;
 
 /// How the losses of a batch become one number.
@@ -20,17 +20,17 @@ pub enum Reduction {
     Over(f64),
 }
 
-/// The optional columns of a batch; `M` is the column of margins.
+/// The optional columns of a batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Options<'a, T, M> {
-    pub(super) margins: Option<M>,
+pub(super) struct Options<'a, T> {
+    pub(super) margins: Option<Scores<'a, T>>,
     weights: Option<&'a [T]>,
     labels: Option<&'a [T]>,
     /// Rows with a weight above 0.
     counted: usize,
 }
 
-impl<'a, T: Score, M: Column<T, Buffer = Padded<T>>> Options<'a, T, M> {
+impl<'a, T: Score> Options<'a, T> {
     /// No options for a batch of `len` rows.
     pub(super) fn none(len: usize) -> Self {
         Self { margins: None, weights: None, labels: None, counted: len }
@@ -52,20 +52,21 @@ impl<'a, T: Score, M: Column<T, Buffer = Padded<T>>> Options<'a, T, M> {
     }
 
     /// Calls `verb` with the columns that are there; a column that is not leaves no trace in the loops.
-    pub(super) fn visit<C: Column<T>, R: Column<T>, V: Verb<T>>(
+    pub(super) fn visit<V: Verb<T>>(
         &self,
-        chosen: C,
-        rejected: R,
+        chosen: Scores<'a, T>,
+        rejected: Scores<'a, T>,
         verb: V,
     ) -> V::Output {
         macro_rules! call {
             ($margins:expr, $weights:expr, $labels:expr) => {
-                verb.call(Columns {
+                verb.call(&Columns {
                     chosen,
                     rejected,
                     margins: $margins,
                     weights: $weights,
                     labels: $labels,
+                    upstream: Absent,
                 })
             };
         }
@@ -81,6 +82,25 @@ impl<'a, T: Score, M: Column<T, Buffer = Padded<T>>> Options<'a, T, M> {
             (m, None, Some(p)) => call!(Or(m), Absent, p),
             (m, Some(w), p) => call!(Or(m), w, Or(p)),
         }
+    }
+
+    /// Calls `verb` with all columns, the optional ones constant where they are absent, and with one that multiplies
+    /// each result.
+    pub(super) fn visit_with_upstream<V: Verb<T>>(
+        &self,
+        chosen: Scores<'a, T>,
+        rejected: Scores<'a, T>,
+        upstream: &[T],
+        verb: V,
+    ) -> V::Output {
+        verb.call(&Columns {
+            chosen,
+            rejected,
+            margins: Or(self.margins),
+            weights: Or(self.weights),
+            labels: Or(self.labels),
+            upstream,
+        })
     }
 
     /// What the sum of the losses is divided by, as a sum of two.

@@ -1,7 +1,8 @@
+use super::layout::{ScoreGradients, Strided};
 use super::options::{Options, Reduction, check_len};
 use super::verbs::{ExactTotal, Fused, Map};
 use crate::error::Error;
-use crate::kernel::{Function, Gradient, Gradients, Hessian, Level, Sink, Value};
+use crate::kernel::{Function, Gradient, Hessian, Level, Out, Scores, Sink, Value};
 use crate::loss::PairLoss;
 use crate::reduce::Total;
 use crate::score::Score;
@@ -31,9 +32,10 @@ use crate::score::Score;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Pairs<'a, T> {
-    pub(super) chosen: &'a [T],
-    pub(super) rejected: &'a [T],
-    pub(super) options: Options<'a, T, &'a [T]>,
+    pub(super) chosen: Scores<'a, T>,
+    pub(super) rejected: Scores<'a, T>,
+    len: usize,
+    pub(super) options: Options<'a, T>,
     pub(super) level: Level,
 }
 
@@ -44,8 +46,81 @@ impl<'a, T: Score> Pairs<'a, T> {
     /// [`Error::LengthMismatch`] if the lengths differ.
     pub fn new(chosen: &'a [T], rejected: &'a [T]) -> Result<Self, Error> {
         check_len("rejected", rejected.len(), "chosen", chosen.len())?;
-        let options = Options::none(chosen.len());
-        Ok(Self { chosen, rejected, options, level: Level::best() })
+        let (len, options) = (chosen.len(), Options::none(chosen.len()));
+        let (chosen, rejected) = (Scores::Contiguous(chosen), Scores::Contiguous(rejected));
+        Ok(Self { chosen, rejected, len, options, level: Level::best() })
+    }
+
+    /// Pairs the even elements of `scores` with the odd ones, c₀ r₀ c₁ r₁ …: a row-major matrix `[pairs, 2]`. In place.
+    ///
+    /// ```
+    /// use pairwise_loss::{Logistic, Pairs, Reduction, ScoreGradients};
+    ///
+    /// let scores = [1.2_f32, 0.4, 0.3, 0.9, -0.5, -2.0];
+    /// let mut gradient = [0.0; 6];
+    /// let out = ScoreGradients::interleaved(&mut gradient);
+    /// let pairs = Pairs::interleaved(&scores)?;
+    /// let loss = pairs.loss_and_score_gradients(Logistic, Reduction::Mean, out)?;
+    ///
+    /// let apart = Pairs::new(&[1.2_f32, 0.3, -0.5], &[0.4, 0.9, -2.0])?;
+    /// assert_eq!(loss, apart.loss(Logistic, Reduction::Mean)?);
+    /// assert_eq!(gradient[1], -gradient[0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OddLength`] if a score has no other.
+    pub fn interleaved(scores: &'a [T]) -> Result<Self, Error> {
+        let pairs = half("scores", scores.len())?;
+        let (chosen, rejected) = (0, 1.min(pairs));
+        Self::strided(
+            Strided::new(scores, chosen, 2, pairs)?,
+            Strided::new(scores, rejected, 2, pairs)?,
+        )
+    }
+
+    /// Pairs element i of the first half of `scores` with element i of the second: all chosen, then all rejected, as of
+    /// one forward pass over both. A row-major matrix `[2, pairs]`. In place.
+    ///
+    /// ```
+    /// use pairwise_loss::{Logistic, Pairs, Reduction};
+    ///
+    /// let scores = [1.2_f32, 0.3, -0.5, 0.4, 0.9, -2.0];
+    /// let apart = Pairs::new(&[1.2_f32, 0.3, -0.5], &[0.4, 0.9, -2.0])?;
+    /// let loss = Pairs::concatenated(&scores)?.loss(Logistic, Reduction::Mean)?;
+    /// assert_eq!(loss, apart.loss(Logistic, Reduction::Mean)?);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OddLength`] if a score has no other.
+    pub fn concatenated(scores: &'a [T]) -> Result<Self, Error> {
+        let (chosen, rejected) = scores.split_at(half("scores", scores.len())?);
+        Self::new(chosen, rejected)
+    }
+
+    /// Pairs element i of one view with element i of another, of the same buffer or of two. In place. Margins, weights
+    /// and labels are slices all the same.
+    ///
+    /// ```
+    /// use pairwise_loss::{Logistic, Pairs, Strided};
+    ///
+    /// // Values at three positions of each of two responses, of which the last is the score: `[pairs, 2, 3]`.
+    /// let values = [0.1_f32, 0.2, 1.0, 0.3, 0.4, -1.0, 0.5, 0.6, 2.0, 0.7, 0.8, 2.0];
+    /// let (chosen, rejected) = (Strided::new(&values, 2, 6, 2)?, Strided::new(&values, 5, 6, 2)?);
+    /// let mut losses = [0.0; 2];
+    /// Pairs::strided(chosen, rejected)?.losses_into(Logistic, &mut losses)?;
+    /// assert_eq!(losses, [(-2.0_f64).exp().ln_1p() as f32, 2.0_f32.ln()]); // log(1 + e^−2), log(1 + e^0)
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] if the lengths differ.
+    pub fn strided(chosen: Strided<'a, T>, rejected: Strided<'a, T>) -> Result<Self, Error> {
+        check_len("rejected", rejected.len(), "chosen", chosen.len())?;
+        let (len, options) = (chosen.len(), Options::none(chosen.len()));
+        let (chosen, rejected) = (chosen.scores(), rejected.scores());
+        Ok(Self { chosen, rejected, len, options, level: Level::best() })
     }
 
     /// Subtracts a margin from each pair: zᵢ = cᵢ − rᵢ − mᵢ. Margins are data, like scores: NaN gives NaN.
@@ -54,7 +129,7 @@ impl<'a, T: Score> Pairs<'a, T> {
     /// [`Error::LengthMismatch`] if there are not as many margins as pairs.
     pub fn with_margins(mut self, margins: &'a [T]) -> Result<Self, Error> {
         check_len("margins", margins.len(), "chosen", self.len())?;
-        self.options.margins = Some(margins);
+        self.options.margins = Some(Scores::Contiguous(margins));
         Ok(self)
     }
 
@@ -91,17 +166,17 @@ impl<'a, T: Score> Pairs<'a, T> {
 
     /// The number of pairs, those of weight 0 included.
     pub fn len(&self) -> usize {
-        self.chosen.len()
+        self.len
     }
 
     /// Whether there are no pairs.
     pub fn is_empty(&self) -> bool {
-        self.chosen.is_empty()
+        self.len == 0
     }
 
     fn map<F: Function>(&self, function: F, out: &mut [T]) -> Result<(), Error> {
         check_len("out", out.len(), "chosen", self.len())?;
-        let map = Map { level: self.level, function, len: self.len(), sink: out };
+        let map = Map { level: self.level, function, len: self.len(), sink: Out::contiguous(out) };
         self.options.visit(self.chosen, self.rejected, map);
         Ok(())
     }
@@ -168,7 +243,7 @@ impl<'a, T: Score> Pairs<'a, T> {
     ) -> Result<f64, Error> {
         check_len("d_chosen", d_chosen.len(), "chosen", self.len())?;
         check_len("d_rejected", d_rejected.len(), "chosen", self.len())?;
-        self.fused(loss, reduction, Gradients { chosen: d_chosen, rejected: Some(d_rejected) })
+        self.fused(loss, reduction, Out::separate(d_chosen, d_rejected))
     }
 
     /// The reduced loss, and its gradient with respect to the margins z, which is that of the chosen scores, in one
@@ -183,7 +258,77 @@ impl<'a, T: Score> Pairs<'a, T> {
         d_chosen: &mut [T],
     ) -> Result<f64, Error> {
         check_len("d_chosen", d_chosen.len(), "chosen", self.len())?;
-        self.fused(loss, reduction, Gradients { chosen: d_chosen, rejected: None })
+        self.fused(loss, reduction, Out::contiguous(d_chosen))
+    }
+
+    /// The reduced loss, and its gradients with respect to the scores in any layout, in one pass; written, or added to
+    /// what is there, as [`ScoreGradients`] says.
+    ///
+    /// The bits are those of [`loss_and_gradients`](Pairs::loss_and_gradients).
+    ///
+    /// # Errors
+    /// As for [`loss`](Pairs::loss), and [`Error::LengthMismatch`] if an output does not fit.
+    pub fn loss_and_score_gradients<L: PairLoss>(
+        &self,
+        loss: L,
+        reduction: Reduction,
+        gradients: ScoreGradients<'_, T>,
+    ) -> Result<f64, Error> {
+        let sink = gradients.out(self.len())?;
+        self.fused(loss, reduction, sink)
+    }
+
+    /// wᵢ·∂lossᵢ/∂chosenᵢ, as [`gradients_into`](Pairs::gradients_into) writes it, and its negation, the gradient with
+    /// respect to the rejected score, in any layout; written, or added to what is there, as [`ScoreGradients`] says.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] if an output does not fit.
+    pub fn score_gradients_into<L: PairLoss>(
+        &self,
+        loss: L,
+        gradients: ScoreGradients<'_, T>,
+    ) -> Result<(), Error> {
+        let sink = gradients.out(self.len())?;
+        let map = Map { level: self.level, function: Gradient(loss), len: self.len(), sink };
+        self.options.visit(self.chosen, self.rejected, map);
+        Ok(())
+    }
+
+    /// The step back through the losses that automatic differentiation takes: uᵢ·wᵢ·∂lossᵢ/∂chosenᵢ and its negation,
+    /// for the derivatives uᵢ of some final value with respect to the losses as
+    /// [`losses_into`](Pairs::losses_into) writes them. The product is rounded once.
+    ///
+    /// `upstream` is data like scores: any numbers, NaN gives NaN. 0 gives 0, also where the gradient is infinite,
+    /// unless z is NaN; ±∞ gives an infinity, or NaN where the gradient is 0 in working precision. A pair of weight 0
+    /// gives 0 whatever it holds.
+    ///
+    /// Accuracy: as of the gradients, ≤ 0.501 ulp (`f32`), ≤ 0.54 ulp (`f64`). With all uᵢ = 1 the bits are those of
+    /// [`score_gradients_into`](Pairs::score_gradients_into).
+    ///
+    /// ```
+    /// use pairwise_loss::{Logistic, Pairs, ScoreGradients};
+    ///
+    /// let pairs = Pairs::new(&[1.0_f32, 0.0], &[1.0, 0.0])?;
+    /// let (mut d_chosen, mut d_rejected) = ([0.0; 2], [0.0; 2]);
+    /// let out = ScoreGradients::separate(&mut d_chosen, &mut d_rejected);
+    /// pairs.vector_jacobian_product_into(Logistic, &[3.0, -1.0], out)?;
+    /// assert_eq!((d_chosen, d_rejected), ([-1.5, 0.5], [1.5, -0.5])); // −σ(0) = −½
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] if there are not as many upstream gradients as pairs, or an output does not fit.
+    pub fn vector_jacobian_product_into<L: PairLoss>(
+        &self,
+        loss: L,
+        upstream: &[T],
+        gradients: ScoreGradients<'_, T>,
+    ) -> Result<(), Error> {
+        check_len("upstream", upstream.len(), "chosen", self.len())?;
+        let sink = gradients.out(self.len())?;
+        let map = Map { level: self.level, function: Gradient(loss), len: self.len(), sink };
+        self.options.visit_with_upstream(self.chosen, self.rejected, upstream, map);
+        Ok(())
     }
 
     fn exact<L: PairLoss, S: Sink<T>>(&self, loss: L, divisor: (f64, f64), sink: S) -> Total {
@@ -237,7 +382,11 @@ impl<'a, T: Score> Pairs<'a, T> {
         check_len("d_chosen", d_chosen.len(), "chosen", self.len())?;
         check_len("d_rejected", d_rejected.len(), "chosen", self.len())?;
         let divisor = self.options.divisor(reduction, self.len())?;
-        let sink = Gradients { chosen: d_chosen, rejected: Some(d_rejected) };
-        Ok(self.exact(loss, divisor, sink))
+        Ok(self.exact(loss, divisor, Out::separate(d_chosen, d_rejected)))
     }
+}
+
+/// How many pairs that many scores make.
+fn half(name: &'static str, len: usize) -> Result<usize, Error> {
+    if len.is_multiple_of(2) { Ok(len / 2) } else { Err(Error::OddLength { name, len }) }
 }

@@ -51,8 +51,12 @@ impl<T: Score, F: Function, S: Sink<T>> Verb<T> for Map<F, S> {
     type Output = ();
 
     fn call<R: Rows<T>>(self, rows: R) {
-        let Self { level, function, len, sink } = self;
-        map(level, function, rows, 0..len, sink);
+        let Self { level, function, len, mut sink } = self;
+        if len > GRAIN {
+            map(level, function, rows, 0..len, sink);
+        } else {
+            map_in_order(level, function, rows, 0..len, &mut sink);
+        }
     }
 }
 
@@ -77,6 +81,16 @@ fn map<T: Score, F: Function, R: Rows<T>, S: Sink<T>>(
             Err(whole) => sink = whole,
         }
     }
+    map_in_order(level, function, rows, range, &mut sink);
+}
+
+fn map_in_order<T: Score, F: Function, R: Rows<T>, S: Sink<T>>(
+    level: Level,
+    function: F,
+    rows: R,
+    range: Range<usize>,
+    sink: &mut S,
+) {
     level.run(MapKernel { function, rows, range, sink, format: PhantomData });
 }
 
@@ -93,9 +107,14 @@ impl<T: Score, L: PairLoss, S: Sink<T>> Verb<T> for Fused<L, S> {
     type Output = f64;
 
     fn call<R: Rows<T>>(self, rows: R) -> f64 {
-        let Self { level, loss, len, divisor, sink } = self;
+        let Self { level, loss, len, divisor, mut sink } = self;
         let sum = Sum { level, loss, divisor, rows };
-        let Partial { sum, lost } = sum.divided(0..len, sink);
+        // A small batch is not worth the way of its sink through a call.
+        let Partial { sum, lost } = if len > GRAIN {
+            sum.divided(0..len, sink)
+        } else {
+            sum.in_order(0..len, &mut sink, 0)
+        };
         let value = (sum + lost) / divisor.0;
         if value.is_nan() { f64::NAN } else { value }
     }

@@ -6,12 +6,22 @@ use crate::math::{Fma, Lanes, each_lane};
 use crate::score::Score;
 use core::ops::Range;
 
+/// Rows that are brought together in one go, where they do not lie together: enough of them for the loop over their
+/// chunks not to notice.
+pub(super) const STRETCH: usize = 4 * CHUNK;
+
 /// One column of a batch: what each row holds.
 pub(crate) trait Column<T: 'static>: Copy + Send + Sync {
     const PRESENT: bool = true;
 
-    /// Where a chunk is padded or brought together.
+    /// Where a chunk is padded, or rows are brought together.
     type Buffer;
+
+    /// Whether whole chunks are read where they lie; else at most [`STRETCH`] rows are asked for at a time.
+    #[inline(always)]
+    fn is_in_place(self) -> bool {
+        true
+    }
 
     fn buffer() -> Self::Buffer;
 
@@ -31,9 +41,33 @@ pub(crate) trait Column<T: 'static>: Copy + Send + Sync {
         Self: 's;
 }
 
-/// A chunk that is padded or brought together.
+/// A chunk that is padded.
 #[repr(align(64))]
 pub(crate) struct Padded<T>([T; CHUNK]);
+
+/// Rows that are brought together; nothing until there are some.
+#[repr(align(64))]
+pub(crate) struct Stretch<T>(Option<[[T; CHUNK]; STRETCH / CHUNK]>);
+
+impl<T: Score> Stretch<T> {
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self(None)
+    }
+
+    /// Places for so many rows, in chunks. Out of line: compiled once.
+    #[inline(never)]
+    pub(super) fn chunks(&mut self, rows: usize) -> &mut [[T; CHUNK]] {
+        let chunks = self.0.get_or_insert_with(|| [[T::zero(); CHUNK]; STRETCH / CHUNK]);
+        chunks.get_mut(..rows.div_ceil(CHUNK)).unwrap_or_default()
+    }
+
+    /// What is in the first so many places.
+    pub(super) fn rows(&self, rows: usize) -> &[T] {
+        let chunks = self.0.as_ref().map_or(&[][..], |chunks| chunks.as_flattened());
+        chunks.get(..rows).unwrap_or_default()
+    }
+}
 
 /// Rows of a column, chunk by chunk.
 pub(crate) trait Chunks<T> {
@@ -132,12 +166,18 @@ pub(crate) enum OrChunks<'s, T, C> {
     Rows(C),
 }
 
-impl<T: Score, C: Column<T, Buffer = Padded<T>>> Column<T> for Or<C> {
-    type Buffer = Padded<T>;
+impl<T: Score, C: Column<T>> Column<T> for Or<C> {
+    /// The constant chunk, and that of the column.
+    type Buffer = (Padded<T>, C::Buffer);
 
     #[inline(always)]
-    fn buffer() -> Padded<T> {
-        Padded([T::zero(); CHUNK])
+    fn buffer() -> Self::Buffer {
+        (Padded([T::zero(); CHUNK]), C::buffer())
+    }
+
+    #[inline(always)]
+    fn is_in_place(self) -> bool {
+        self.0.is_none_or(C::is_in_place)
     }
 
     type Chunks<'s>
@@ -146,16 +186,21 @@ impl<T: Score, C: Column<T, Buffer = Padded<T>>> Column<T> for Or<C> {
         C: 's;
 
     #[inline(always)]
-    fn chunks<'s>(self, rows: Range<usize>, fill: T, padded: &'s mut Padded<T>) -> Self::Chunks<'s>
+    fn chunks<'s>(
+        self,
+        rows: Range<usize>,
+        fill: T,
+        (constant, buffer): &'s mut Self::Buffer,
+    ) -> Self::Chunks<'s>
     where
         C: 's,
     {
         match self.0 {
             None => {
-                padded.0 = [fill; CHUNK];
-                OrChunks::Constant(&padded.0)
+                constant.0 = [fill; CHUNK];
+                OrChunks::Constant(&constant.0)
             }
-            Some(column) => OrChunks::Rows(column.chunks(rows, fill, padded)),
+            Some(column) => OrChunks::Rows(column.chunks(rows, fill, buffer)),
         }
     }
 }
@@ -170,73 +215,110 @@ impl<T, C: Chunks<T>> Chunks<T> for OrChunks<'_, T, C> {
     }
 }
 
-/// Scores looked up by index: entry `index[row]` of one vector. The indices are known to be in range.
-#[derive(Clone, Copy)]
-pub(crate) struct Gathered<'a, T> {
-    pub(crate) scores: &'a [T],
-    pub(crate) index: &'a [u32],
-}
-
-/// Rows that are brought together in a buffer.
-pub(crate) struct Buffered<'s, T, C> {
-    column: C,
-    buffer: &'s mut [T; CHUNK],
-}
-
-impl<'a, T: Score> Column<T> for Gathered<'a, T> {
-    type Buffer = Padded<T>;
-
-    #[inline(always)]
-    fn buffer() -> Padded<T> {
-        Padded([T::zero(); CHUNK])
-    }
-
-    type Chunks<'s>
-        = Buffered<'s, T, Self>
-    where
-        'a: 's;
-
-    #[inline(always)]
-    fn chunks<'s>(
-        self,
-        rows: Range<usize>,
-        fill: T,
-        Padded(buffer): &'s mut Padded<T>,
-    ) -> Self::Chunks<'s>
-    where
-        'a: 's,
-    {
-        *buffer = [fill; CHUNK];
-        let index = self.index.get(rows).unwrap_or_default();
-        Buffered { column: Self { index, ..self }, buffer }
-    }
-}
-
-impl<T: Score> Chunks<T> for Buffered<'_, T, Gathered<'_, T>> {
-    #[inline(always)]
-    fn chunk(&mut self, i: usize) -> Option<&[T; CHUNK]> {
-        let index = self.column.index.get(i * CHUNK..)?;
-        for (slot, &entry) in self.buffer.iter_mut().zip(index) {
-            *slot = self.column.scores.get(entry as usize).copied().unwrap_or_else(T::zero);
-        }
-        Some(self.buffer)
-    }
-}
-
-/// A column with its sign changed: offsets are added where margins are subtracted.
+/// A column of scores or of margins, wherever they lie: one type, so that there is one kernel for all of them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Negated<'a, T>(pub(crate) &'a [T]);
+pub(crate) enum Scores<'a, T> {
+    /// Row i is element i.
+    Contiguous(&'a [T]),
+    /// Row i is element i·stride.
+    Strided { data: &'a [T], stride: usize },
+    /// Row i is the entry that element i of the index names. The indices are known to be in range.
+    Gathered { scores: &'a [T], index: &'a [u32] },
+    /// Row i is element i with its sign changed: offsets are added where margins are subtracted.
+    Negated(&'a [T]),
+}
 
-impl<'a, T: Score> Column<T> for Negated<'a, T> {
-    type Buffer = Padded<T>;
+impl<T: Score> Scores<'_, T> {
+    /// The row at that position.
+    #[inline]
+    pub(crate) fn get(&self, row: usize) -> Option<T> {
+        match *self {
+            Self::Contiguous(data) => data.get(row).copied(),
+            Self::Strided { data, stride } => data.get(row * stride).copied(),
+            Self::Gathered { scores, index } => scores.get(*index.get(row)? as usize).copied(),
+            Self::Negated(data) => data.get(row).map(|&x| -x),
+        }
+    }
+
+    /// The given rows, fewer than a chunk, which `padded` then holds, or at most a stretch of whole ones. Out of line:
+    /// compiled once.
+    #[inline(never)]
+    fn brought<'s>(
+        self,
+        rows: Range<usize>,
+        fill: T,
+        padded: &'s mut Padded<T>,
+        stretch: &'s mut Stretch<T>,
+    ) -> &'s [[T; CHUNK]] {
+        if rows.len() < CHUNK {
+            padded.0 = [fill; CHUNK];
+            self.bring(rows.start, padded.0.get_mut(..rows.len()).unwrap_or_default());
+            return core::slice::from_ref(&padded.0);
+        }
+        let chunks = stretch.chunks(rows.len());
+        self.bring(rows.start, chunks.as_flattened_mut());
+        chunks
+    }
+
+    /// The rows from `first` on, as many as there is room for.
+    fn bring(self, first: usize, out: &mut [T]) {
+        match self {
+            Self::Contiguous(data) => {
+                for (slot, &x) in out.iter_mut().zip(data.get(first..).unwrap_or_default()) {
+                    *slot = x;
+                }
+            }
+            Self::Strided { data, stride: 2 } => {
+                every_other(data.get(2 * first..).unwrap_or_default(), out);
+            }
+            Self::Strided { data, stride } => {
+                let data = data.get(first * stride..).unwrap_or_default();
+                for (slot, &x) in out.iter_mut().zip(data.iter().step_by(stride)) {
+                    *slot = x;
+                }
+            }
+            Self::Gathered { scores, index } => {
+                for (slot, &entry) in out.iter_mut().zip(index.get(first..).unwrap_or_default()) {
+                    *slot = scores.get(entry as usize).copied().unwrap_or_else(T::zero);
+                }
+            }
+            Self::Negated(data) => {
+                for (slot, &x) in out.iter_mut().zip(data.get(first..).unwrap_or_default()) {
+                    *slot = -x;
+                }
+            }
+        }
+    }
+}
+
+/// Copies elements 0, 2, 4 and so on, in a pattern that the compiler knows; but for the last one, which nothing need
+/// follow.
+#[inline(never)]
+fn every_other<T: Copy>(data: &[T], out: &mut [T]) {
+    let (twos, last) = data.as_chunks();
+    for (slot, &[x, _]) in out.iter_mut().zip(twos) {
+        *slot = x;
+    }
+    if let (Some(slot), Some(&x)) = (out.get_mut(twos.len()), last.first()) {
+        *slot = x;
+    }
+}
+
+impl<'a, T: Score> Column<T> for Scores<'a, T> {
+    type Buffer = (Padded<T>, Stretch<T>);
 
     #[inline(always)]
-    fn buffer() -> Padded<T> {
-        Padded([T::zero(); CHUNK])
+    fn buffer() -> Self::Buffer {
+        (Padded([T::zero(); CHUNK]), Stretch::new())
+    }
+
+    #[inline(always)]
+    fn is_in_place(self) -> bool {
+        matches!(self, Self::Contiguous(_))
     }
 
     type Chunks<'s>
-        = Buffered<'s, T, Self>
+        = &'s [[T; CHUNK]]
     where
         'a: 's;
 
@@ -245,35 +327,28 @@ impl<'a, T: Score> Column<T> for Negated<'a, T> {
         self,
         rows: Range<usize>,
         fill: T,
-        Padded(buffer): &'s mut Padded<T>,
+        (padded, stretch): &'s mut Self::Buffer,
     ) -> Self::Chunks<'s>
     where
         'a: 's,
     {
-        *buffer = [fill; CHUNK];
-        Buffered { column: Self(self.0.get(rows).unwrap_or_default()), buffer }
-    }
-}
-
-impl<T: Score> Chunks<T> for Buffered<'_, T, Negated<'_, T>> {
-    #[inline(always)]
-    fn chunk(&mut self, i: usize) -> Option<&[T; CHUNK]> {
-        let values = self.column.0.get(i * CHUNK..)?;
-        for (slot, &x) in self.buffer.iter_mut().zip(values) {
-            *slot = -x;
+        if let Self::Contiguous(data) = self {
+            return Column::chunks(data, rows, fill, padded);
         }
-        Some(self.buffer)
+        self.brought(rows, fill, padded, stretch)
     }
 }
 
-/// The columns of a batch of comparisons. `R` is [`Absent`] for a function of one variable.
+/// The columns of a batch. `R` is [`Absent`] for a function of one variable.
 #[derive(Clone, Copy)]
-pub(crate) struct Columns<C, R, M, W, P> {
+pub(crate) struct Columns<C, R, M, W, P, U> {
     pub(crate) chosen: C,
     pub(crate) rejected: R,
     pub(crate) margins: M,
     pub(crate) weights: W,
     pub(crate) labels: P,
+    /// What each result is multiplied by, with its sign.
+    pub(crate) upstream: U,
 }
 
 /// A chunk of every column.
@@ -290,6 +365,7 @@ pub(crate) struct ChunkOf<'c, T> {
 pub(crate) struct ExtrasOf<'c, T> {
     weights: Option<&'c [T; CHUNK]>,
     labels: Option<&'c [T; CHUNK]>,
+    upstream: Option<&'c [T; CHUNK]>,
 }
 
 /// A batch, row by row, whatever its columns.
@@ -297,8 +373,11 @@ pub(crate) trait Rows<T: Score>: Copy + Send + Sync {
     /// Whether rows have weights.
     const WEIGHTED: bool;
 
-    /// Where chunks are padded or brought together, one buffer a column.
+    /// Where chunks are padded, or rows are brought together, one buffer a column.
     type Buffers;
+
+    /// Whether whole chunks are read where they lie; else at most [`STRETCH`] rows are asked for at a time.
+    fn is_in_place(self) -> bool;
 
     fn buffers() -> Self::Buffers;
 
@@ -322,7 +401,8 @@ pub(crate) trait Part<T> {
     fn extras(&mut self, i: usize) -> Option<ExtrasOf<'_, T>>;
 }
 
-impl<T, C, R, M, W, P> Rows<T> for Columns<C, R, M, W, P>
+/// By reference: columns are large, and handed on from call to call.
+impl<T, C, R, M, W, P, U> Rows<T> for &Columns<C, R, M, W, P, U>
 where
     T: Score,
     C: Column<T>,
@@ -330,10 +410,16 @@ where
     M: Column<T>,
     W: Column<T>,
     P: Column<T>,
+    U: Column<T>,
 {
     const WEIGHTED: bool = W::PRESENT;
 
-    type Buffers = Columns<C::Buffer, R::Buffer, M::Buffer, W::Buffer, P::Buffer>;
+    #[inline(always)]
+    fn is_in_place(self) -> bool {
+        self.chosen.is_in_place() && self.rejected.is_in_place() && self.margins.is_in_place()
+    }
+
+    type Buffers = Columns<C::Buffer, R::Buffer, M::Buffer, W::Buffer, P::Buffer, U::Buffer>;
 
     #[inline(always)]
     fn buffers() -> Self::Buffers {
@@ -343,11 +429,19 @@ where
             margins: M::buffer(),
             weights: W::buffer(),
             labels: P::buffer(),
+            upstream: U::buffer(),
         }
     }
 
     type Part<'s>
-        = Columns<C::Chunks<'s>, R::Chunks<'s>, M::Chunks<'s>, W::Chunks<'s>, P::Chunks<'s>>
+        = Columns<
+        C::Chunks<'s>,
+        R::Chunks<'s>,
+        M::Chunks<'s>,
+        W::Chunks<'s>,
+        P::Chunks<'s>,
+        U::Chunks<'s>,
+    >
     where
         Self: 's;
 
@@ -361,18 +455,20 @@ where
             rejected: self.rejected.chunks(rows.clone(), T::zero(), &mut buffers.rejected),
             margins: self.margins.chunks(rows.clone(), T::zero(), &mut buffers.margins),
             weights: self.weights.chunks(rows.clone(), T::one(), &mut buffers.weights),
-            labels: self.labels.chunks(rows, T::one(), &mut buffers.labels),
+            labels: self.labels.chunks(rows.clone(), T::one(), &mut buffers.labels),
+            upstream: self.upstream.chunks(rows, T::zero(), &mut buffers.upstream),
         }
     }
 }
 
-impl<T, C, R, M, W, P> Part<T> for Columns<C, R, M, W, P>
+impl<T, C, R, M, W, P, U> Part<T> for Columns<C, R, M, W, P, U>
 where
     C: Chunks<T>,
     R: Chunks<T>,
     M: Chunks<T>,
     W: Chunks<T>,
     P: Chunks<T>,
+    U: Chunks<T>,
 {
     #[inline(always)]
     fn chunk(&mut self, i: usize) -> Option<ChunkOf<'_, T>> {
@@ -383,6 +479,7 @@ where
             extras: ExtrasOf {
                 weights: if W::PRESENT { Some(self.weights.chunk(i)?) } else { None },
                 labels: if P::PRESENT { Some(self.labels.chunk(i)?) } else { None },
+                upstream: if U::PRESENT { Some(self.upstream.chunk(i)?) } else { None },
             },
         })
     }
@@ -392,6 +489,7 @@ where
         Some(ExtrasOf {
             weights: if W::PRESENT { Some(self.weights.chunk(i)?) } else { None },
             labels: if P::PRESENT { Some(self.labels.chunk(i)?) } else { None },
+            upstream: if U::PRESENT { Some(self.upstream.chunk(i)?) } else { None },
         })
     }
 }
@@ -425,6 +523,7 @@ impl<T: Score> ExtrasOf<'_, T> {
         Extras {
             weight: self.weights.map(|column| lanes(column, j)),
             label: self.labels.map(|column| lanes(column, j)),
+            upstream: self.upstream.map(|column| lanes(column, j)),
         }
     }
 }

@@ -4,9 +4,11 @@
 //!     and with it the order of every sum, is the same at every instruction set.
 //! (b) A function with an exponential goes in two stages, see [`stage`].
 //! (c) A column of a batch that is absent is a type, [`Absent`], and leaves no trace in the loop.
-//! (d) The last chunk is padded in a local buffer and goes through the same code: no scalar tail.
-//! (e) Rows whose result the working precision doubts are flagged, and only they are computed again, carefully.
-//! (f) A kernel is generic over the loss and the format; a new loss gets all of them.
+//! (d) Rows that do not lie together are brought together in a local buffer, a stretch of chunks at a time, and the
+//!     results likewise ([`sink`]): the loop over chunks sees no difference.
+//! (e) The last chunk is padded in a local buffer and goes through the same code: no scalar tail.
+//! (f) Rows whose result the working precision doubts are flagged, and only they are computed again, carefully.
+//! (g) A kernel is generic over the loss and the format; a new loss gets all of them.
 //!
 //! What keeps a loop SIMD: rows by index, a number of them that is not small enough to be unrolled beforehand, results in
 //! local arrays (through a slice the compiler suspects overlap), no closure, no call.
@@ -19,12 +21,12 @@ mod stage;
 mod sum;
 mod total;
 
-use columns::Part;
-pub(crate) use columns::{Absent, ChunkOf, Column, Columns, Gathered, Negated, Or, Padded, Rows};
+pub(crate) use columns::{Absent, ChunkOf, Columns, Or, Rows, Scores};
+use columns::{Part, STRETCH};
 pub(crate) use dispatch::Kernel;
 pub use dispatch::Level;
 pub(crate) use row::{Function, Gradient, Hessian, LogSigmoid, Row, Sigmoid, Softplus, Value};
-pub(crate) use sink::{Gradients, Sink, Slots};
+pub(crate) use sink::{Out, Place, Rejected, Sink, Slots, Spare};
 pub(crate) use sum::{BLOCK, Partial, SumKernel};
 pub(crate) use total::TotalKernel;
 
@@ -40,16 +42,16 @@ use stage::{Source, Stage, groups};
 pub(crate) const CHUNK: usize = 32;
 
 /// A function of some rows.
-pub(crate) struct MapKernel<T, F, R, S> {
+pub(crate) struct MapKernel<'s, T, F, R, S> {
     pub(crate) function: F,
     pub(crate) rows: R,
     pub(crate) range: Range<usize>,
     /// For the rows of the range, from 0 on.
-    pub(crate) sink: S,
+    pub(crate) sink: &'s mut S,
     pub(crate) format: PhantomData<T>,
 }
 
-impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<T, F, R, S> {
+impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<'_, T, F, R, S> {
     type Output = ();
 
     #[inline(always)]
@@ -58,18 +60,18 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> Kernel for MapKernel<T, F, R
     }
 }
 
-impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
+impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<'_, T, F, R, S> {
     #[inline(always)]
-    fn pass<M: Fma, const N: usize, const G: usize>(mut self) {
+    fn pass<M: Fma, const N: usize, const G: usize>(self) {
         let function = self.function;
         let mut buffers = R::buffers();
         let mut stage = Stage::<N, G>::new();
-        let mut spare = [T::zero(); CHUNK];
+        let mut spare = Spare::new();
         let base = self.range.start;
-        for rows in parts(self.range.clone()) {
+        for rows in parts(self.range.clone(), self.rows.is_in_place() && self.sink.is_in_place()) {
             let mut part = self.rows.part(rows.clone(), T::zero(), &mut buffers);
             let to = rows.start - base..rows.end - base;
-            let mut slots = self.sink.slots(to, &mut spare);
+            let mut slots = self.sink.slots(to.clone(), &mut spare);
             for group in groups::<G>(rows.len()) {
                 if F::HAS_TAIL {
                     stage.fill::<T, M, F, _>(function, &mut part, group.clone());
@@ -82,19 +84,37 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<T, F, R, S> {
                     slots.commit(i);
                 }
             }
-        }
-        let [_, rest] = parts(self.range);
-        if !rest.is_empty() {
-            self.sink.finish(rest.start - base..rest.end - base, &spare);
+            self.sink.finish(to, &spare);
         }
     }
 }
 
-/// The whole chunks of some rows, and the partial one at their end.
+/// The whole chunks of some rows, in one go where they are used in place, else in stretches; then the partial chunk at
+/// their end.
 #[inline(always)]
-fn parts(rows: Range<usize>) -> [Range<usize>; 2] {
-    let rest = rows.end - rows.len() % CHUNK;
-    [rows.start..rest, rest..rows.end]
+fn parts(rows: Range<usize>, in_place: bool) -> Parts {
+    Parts { rows, longest: if in_place { usize::MAX } else { STRETCH } }
+}
+
+struct Parts {
+    rows: Range<usize>,
+    longest: usize,
+}
+
+impl Iterator for Parts {
+    type Item = Range<usize>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Range<usize>> {
+        let Range { start, end } = self.rows;
+        let len = match end - start {
+            0 => return None,
+            rest @ 1..CHUNK => rest,
+            more => (more - more % CHUNK).min(self.longest),
+        };
+        self.rows.start += len;
+        Some(start..start + len)
+    }
 }
 
 /// A function, and its product with a factor, of every row of a chunk, the tails of which, if there are any, are in the
@@ -232,7 +252,7 @@ impl<T: Score, L: PairLoss> Kernel for JetKernel<T, L> {
 #[inline(always)]
 fn scalar<T: Score, M: Fma, F: Function>(function: F, chosen: T, rejected: Option<T>) -> T {
     let lane = |x: T| Lanes::<M, 1>::new([x.widen()]);
-    let extras = Extras { weight: None, label: None };
+    let extras = Extras { weight: None, label: None, upstream: None };
     let row = Row { chosen: lane(chosen), rejected: rejected.map(lane), margin: None, extras };
     let z = row.z::<T::Working<M, 1>>();
     let y = function.apply(z, function.tail(z), None);

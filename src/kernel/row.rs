@@ -18,6 +18,8 @@ pub(crate) struct Row<L> {
 pub(crate) struct Extras<L> {
     pub(crate) weight: Option<L>,
     pub(crate) label: Option<L>,
+    /// The derivative of something with respect to this row's loss.
+    pub(crate) upstream: Option<L>,
 }
 
 /// z and the tail, [`Function::tail`], of `U` rows.
@@ -52,8 +54,8 @@ impl<M: Fma, const U: usize> Extras<Lanes<M, U>> {
         self.label.map(|p| (P::from_lanes(p), P::difference(Lanes::splat(1.0), p)))
     }
 
-    /// `factor·w·y` for a result y at margin z, rounded once; what the rounding lost; and whether it is doubtful. A NaN is
-    /// the canonical one, unless the caller sees to it because y carries it.
+    /// `factor·u·w·y` for a result y at margin z, rounded once; what the rounding lost; and whether it is doubtful. A
+    /// NaN is the canonical one, unless the caller sees to it because y carries it.
     #[inline(always)]
     pub(crate) fn finish<P: Precision<M, U>>(
         &self,
@@ -68,18 +70,25 @@ impl<M: Fma, const U: usize> Extras<Lanes<M, U>> {
             Some(factor) => before.last_times(factor),
         };
         let (value, lost) = y.round();
-        let value = if kind.carries_nan { value } else { value.canonical_nan(z.leading()) };
-        let plain = kind.plain && self.weight.is_none() && self.label.is_none();
-        let doubt = if plain { y.unordered_or_far(z) } else { y.doubtful(before, z) };
+        // 0·y is 0 even where y is NaN.
+        let carries_nan = kind.carries_nan && self.upstream.is_none();
+        let value = if carries_nan { value } else { value.canonical_nan(z.leading()) };
+        let bare = self.weight.is_none() && self.label.is_none() && self.upstream.is_none();
+        let doubt = if kind.plain && bare { y.unordered_or_far(z) } else { y.doubtful(before, z) };
         (value, lost, doubt)
     }
 
-    /// `w·y`.
+    /// `u·w·y`, and 0 where w is 0, whatever u and y are; 0·y is 0 where u is 0.
     #[inline(always)]
     pub(crate) fn weighted<P: Precision<M, U>>(&self, y: P) -> P {
-        match self.weight {
+        let y = match self.weight {
             None => y,
             Some(weight) => y.weighted(weight),
+        };
+        match (self.upstream, self.weight) {
+            (None, _) => y,
+            (Some(upstream), None) => y.weighted(upstream),
+            (Some(upstream), Some(weight)) => y.weighted(upstream.zero_where_zero(weight)),
         }
     }
 }

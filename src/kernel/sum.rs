@@ -10,7 +10,7 @@
 
 use super::row::{Argument, Gradient, Value, evaluate, store};
 use super::stage::{Source, Stage, groups};
-use super::{CHUNK, ChunkOf, Function, Kernel, Part, Rows, Sink, Slots, careful, parts};
+use super::{CHUNK, ChunkOf, Function, Kernel, Part, Rows, Sink, Spare, careful, parts};
 use crate::loss::PairLoss;
 use crate::math::{Double, Fma, Lanes, Precision, each_lane, ln_1p, ln_1p_pair};
 use crate::score::Score;
@@ -81,16 +81,16 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
         let factor = reciprocal::<M>(self.divisor);
         let strange = T::DOUBTS && is_strange(factor);
         let mut buffers = R::buffers();
-        let mut spare = [T::zero(); CHUNK];
+        let mut spare = Spare::new();
         let mut stage = Stage::<N, G>::new();
         let mut doubts = Doubts([0; CHUNK]);
         let mut sums = A::new();
-        for rows in parts(self.range.clone()) {
+        for rows in parts(self.range.clone(), self.rows.is_in_place() && self.sink.is_in_place()) {
             let len = rows.len();
             let to = rows.start - self.sink_start..rows.end - self.sink_start;
             let pad = T::narrow(if A::LOG_TERMS { WON } else { 0.0 });
             let mut part = self.rows.part(rows, pad, &mut buffers);
-            let mut slots = self.sink.slots(to, &mut spare);
+            let mut slots = self.sink.slots(to.clone(), &mut spare);
             for group in groups::<G>(len) {
                 if L::HAS_TAIL {
                     stage.fill::<T, M, _, _>(function, &mut part, group.clone());
@@ -131,10 +131,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
                     slots.commit(i);
                 }
             }
-        }
-        let [_, rest] = parts(self.range);
-        if S::WANTED && !rest.is_empty() {
-            self.sink.finish(rest.start - self.sink_start..rest.end - self.sink_start, &spare);
+            self.sink.finish(to, &spare);
         }
         sums.finish::<M>()
     }

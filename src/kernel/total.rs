@@ -5,7 +5,7 @@
 use super::row::{Gradient, Value};
 use super::stage::{Stage, groups};
 use super::sum::{is_strange, reciprocal};
-use super::{CHUNK, Kernel, Rows, Sink, Slots, map, parts};
+use super::{CHUNK, Kernel, Rows, Sink, Spare, map, parts};
 use crate::loss::PairLoss;
 use crate::math::Fma;
 use crate::reduce::{Accumulator, Total};
@@ -47,14 +47,15 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> TotalKernel<'_, T, L, R, S> 
         let strange = T::DOUBTS && is_strange(factor);
         let mut sums = Accumulator::<T>::new();
         let mut buffers = R::buffers();
-        let mut spare = [T::zero(); CHUNK];
+        let mut spare = Spare::new();
         let mut stage = Stage::<N, G>::new();
         // The losses of a group are added while the next one is computed: they would have to be waited for.
         let (mut losses, mut waiting) = ([[T::zero(); CHUNK]; G], 0..0);
         let base = self.range.start;
-        for rows in parts(self.range.clone()) {
+        for rows in parts(self.range.clone(), self.rows.is_in_place() && self.sink.is_in_place()) {
             let mut part = self.rows.part(rows.clone(), T::zero(), &mut buffers);
-            let mut slots = self.sink.slots(rows.start - base..rows.end - base, &mut spare);
+            let to = rows.start - base..rows.end - base;
+            let mut slots = self.sink.slots(to.clone(), &mut spare);
             for group in groups::<G>(rows.len()) {
                 if L::HAS_TAIL {
                     stage.fill_both::<T, M, _, _, _>(value, gradient, &mut part, group.clone());
@@ -82,12 +83,9 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> TotalKernel<'_, T, L, R, S> 
                     }
                 }
             }
+            self.sink.finish(to, &spare);
         }
         add(&mut sums, &mut losses, waiting, self.weights);
-        let [_, rest] = parts(self.range);
-        if S::WANTED && !rest.is_empty() {
-            self.sink.finish(rest.start - base..rest.end - base, &spare);
-        }
         sums.total()
     }
 }

@@ -1,6 +1,8 @@
 //! A program that has every kernel in it, for its machine code to be read. It need not be run.
 
-use pairwise_loss::{Hinge, Jet, Level, Logistic, PairLoss, Pairs, Reduction, Score, Working};
+use pairwise_loss::{
+    Hinge, Jet, Level, Logistic, PairLoss, Pairs, Reduction, Score, ScoreGradients, Working,
+};
 use std::hint::black_box;
 
 /// A loss of a user's, log cosh z: no part of the crate knows of it.
@@ -61,6 +63,12 @@ impl<T: Score, L: PairLoss> Verbs<T, L> {
         black_box(pairs.total(self.1));
     }
 
+    #[inline(never)]
+    fn vector_jacobian_product(&mut self, pairs: &Pairs<'_, T>, upstream: &[T]) {
+        let out = ScoreGradients::margin(&mut self.0);
+        let _ = black_box(pairs.vector_jacobian_product_into(self.1, upstream, out));
+    }
+
     fn all(mut self, pairs: &Pairs<'_, T>) {
         self.losses(pairs);
         self.gradients(pairs);
@@ -69,6 +77,7 @@ impl<T: Score, L: PairLoss> Verbs<T, L> {
         self.loss_and_margin_gradient(pairs);
         self.loss_and_gradients(pairs, &mut vec![T::zero(); pairs.len()]);
         self.total(pairs);
+        self.vector_jacobian_product(pairs, &vec![T::one(); pairs.len()]);
     }
 }
 
