@@ -31,7 +31,9 @@ mod reduce;
 mod scalar;
 mod score;
 
-pub use batch::{Comparisons, Pairs, Reduction, log_sigmoid_into, sigmoid_into, softplus_into};
+pub use batch::{
+    Comparisons, GroupTies, Groups, Pairs, Reduction, log_sigmoid_into, sigmoid_into, softplus_into,
+};
 pub use error::Error;
 pub use kernel::Level;
 pub use loss::{

@@ -2,11 +2,15 @@
 
 mod comparisons;
 mod function;
+mod groups;
 mod options;
 mod pairs;
+mod scatter;
+mod tree;
 mod verbs;
 
 pub use comparisons::Comparisons;
 pub use function::{log_sigmoid_into, sigmoid_into, softplus_into};
+pub use groups::{GroupTies, Groups};
 pub use options::Reduction;
 pub use pairs::Pairs;
