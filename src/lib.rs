@@ -32,7 +32,8 @@ mod scalar;
 mod score;
 
 pub use batch::{
-    Comparisons, GroupTies, Groups, Pairs, Reduction, log_sigmoid_into, sigmoid_into, softplus_into,
+    Comparisons, GroupTies, Groups, Pairs, PlackettLuce, Reduction, log_sigmoid_into, sigmoid_into,
+    softplus_into,
 };
 pub use error::Error;
 pub use kernel::Level;

@@ -13,6 +13,7 @@
 
 mod columns;
 mod dispatch;
+mod ranking;
 mod row;
 mod sink;
 mod stage;
@@ -23,6 +24,7 @@ use columns::Part;
 pub(crate) use columns::{Absent, ChunkOf, Column, Columns, Gathered, Negated, Or, Padded, Rows};
 pub(crate) use dispatch::Kernel;
 pub use dispatch::Level;
+pub(crate) use ranking::{RankingKernel, Rankings};
 pub(crate) use row::{Function, Gradient, Hessian, LogSigmoid, Row, Sigmoid, Softplus, Value};
 pub(crate) use sink::{Gradients, Sink, Slots};
 pub(crate) use sum::{BLOCK, Partial, SumKernel};

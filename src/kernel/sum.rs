@@ -76,8 +76,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
     #[inline(always)]
     fn accumulate<M: Fma, A: Accumulator, const N: usize, const G: usize>(self) -> Partial {
         let function = Gradient(self.loss);
-        let divisor = Double::<M, 1>::splat(self.divisor.0, self.divisor.1);
-        let factor = (Double::splat(1.0, 0.0) / divisor).to_pair();
+        let factor = reciprocal::<M>(self.divisor);
         let mut buffers = R::buffers();
         let mut spare = [T::zero(); CHUNK];
         let mut stage = Stage::<N, G>::new();
@@ -125,6 +124,12 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
         }
         sums.finish::<M>()
     }
+}
+
+/// 1/divisor for a sum of two.
+#[inline(always)]
+pub(super) fn reciprocal<M: Fma>((high, low): (f64, f64)) -> (f64, f64) {
+    (Double::<M, 1>::splat(1.0, 0.0) / Double::splat(high, low)).to_pair()
 }
 
 /// What a chunk gives the accumulator: two numbers a row.
@@ -241,7 +246,7 @@ where
 }
 
 /// Running sums in as many interleaved chains as a chunk has rows.
-trait Accumulator: Copy {
+pub(super) trait Accumulator: Copy {
     /// Whether it takes (a, t) of log(1 + t) − a; else a value and what its rounding lost.
     const LOG_TERMS: bool;
 
@@ -278,7 +283,7 @@ impl<A: Accumulator> Accumulator for Apart<A> {
 /// Σ (value + lost), with the errors of the additions.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Compensated {
+pub(super) struct Compensated {
     sum: [f64; CHUNK],
     lost: [f64; CHUNK],
 }
