@@ -6,12 +6,13 @@
 //!     divisor of the kernel, which rounds once. There is no weight of a pair that would round before.
 //! (c) With two answers everywhere there is one class, and blocks, tree and bits are those of [`Pairs`](crate::Pairs).
 
-use super::options::{Options, Reduction, Verb, check_elements, check_len, divisor};
+use super::blocks::{Block, BlockSum, Blocks, Filled, Pair};
+use super::options::{Reduction, Verb, check_elements, check_len, divisor};
 use super::scatter::{Scatter, Signed};
-use super::tree::{Tree, divided, times};
+use super::tree::{divided, times};
 use super::verbs::Map;
 use crate::error::Error;
-use crate::kernel::{BLOCK, Gathered, Level, Negated, Partial, Rows, Sink, SumKernel, Value};
+use crate::kernel::{BLOCK, Gathered, Level, Partial, Rows, Sink, SumKernel, Value};
 use crate::loss::PairLoss;
 use crate::reduce::{Accumulator, Total};
 use crate::score::Score;
@@ -21,8 +22,11 @@ use core::ops::Range;
 /// Numbers of pairs up to here have a pass over the prompts each; prompts with more fill a kernel on their own.
 const FEW: u64 = 63;
 
-/// Prompts with one pair whose losses are computed together.
-const SINGLES: usize = 256;
+/// A block of so many pairs where no more are needed: it takes time to set up.
+const SMALL: usize = 256;
+
+/// Prompts whose number of pairs is kept, where it takes time to count.
+const KEPT: usize = 4096;
 
 /// What becomes of two answers of equal rank.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -82,13 +86,8 @@ struct Census {
     most: u64,
     /// Bit n is set where a prompt has n pairs, for n up to [`FEW`].
     classes: u64,
-}
-
-/// How a reduction goes.
-struct Plan {
-    divisor: (f64, f64),
-    classes: u64,
-    most: u64,
+    /// The number of pairs of the first prompts, at most [`FEW`] + 1, where ties are left out.
+    kept: Option<[u8; KEPT]>,
 }
 
 impl<'a, T: Score> Groups<'a, T> {
@@ -189,8 +188,9 @@ impl<'a, T: Score> Groups<'a, T> {
     /// [`Error::EmptyMean`] for a mean without a prompt that counts, [`Error::InvalidParameter`] for a normaliser outside
     /// its domain, or one whose product with the number of pairs of a prompt is not finite.
     pub fn loss<L: PairLoss>(&self, loss: L, reduction: Reduction) -> Result<f64, Error> {
-        let plan = self.plan(reduction)?;
-        Ok(self.reduced(&plan, &mut |block, divisor| self.sum(block, loss, divisor, &mut ())))
+        let (census, divisor) = self.plan(reduction)?;
+        let mut sum = |block: Filled<'_, T>, divisor| self.sum(block, loss, divisor, &mut ());
+        Ok(self.reduced(&census, divisor, &mut sum))
     }
 
     /// The reduced loss, and its gradient with respect to the scores, one element an answer, in one pass.
@@ -208,18 +208,20 @@ impl<'a, T: Score> Groups<'a, T> {
         gradient: &mut [T],
     ) -> Result<f64, Error> {
         check_len("gradient", gradient.len(), "scores", self.scores.len())?;
-        let plan = self.plan(reduction)?;
-        for (_, answers) in self.prompts() {
-            // Adding to −0 leaves every number as it is, so that zeros have the sign that they have in `Pairs`.
-            let pairs = self.pairs_of(&answers);
-            let zero = if pairs == 0 { T::zero() } else { T::neg_zero() };
-            gradient.get_mut(answers).unwrap_or_default().fill(zero);
+        let (census, divisor) = self.plan(reduction)?;
+        // Adding to −0 leaves every number as it is, so that zeros have the sign that they have in `Pairs`.
+        gradient.fill(T::neg_zero());
+        if census.classes & 1 == 1 {
+            for (_, answers) in self.prompts().filter(|(_, answers)| self.pairs_of(answers) == 0) {
+                gradient.get_mut(answers).unwrap_or_default().fill(T::zero());
+            }
         }
-        Ok(self.reduced(&plan, &mut |block, divisor| {
-            let (winners, losers) = (block.winners(), block.losers());
+        let mut sum = |block: Filled<'_, T>, divisor| {
+            let Filled { winners, losers, .. } = block;
             let out = &mut *gradient;
             self.sum(block, loss, divisor, &mut Scatter { winners, losers, out, term: Signed })
-        }))
+        };
+        Ok(self.reduced(&census, divisor, &mut sum))
     }
 
     /// Writes the loss of prompt g, its weight times the mean over its pairs, to `out[g]`; 0 where it is not counted.
@@ -268,70 +270,85 @@ impl<'a, T: Score> Groups<'a, T> {
         self.weight(g).is_none_or(|weight| weight > T::zero())
     }
 
-    /// Ranks, where there are any that are equal.
-    fn tied_ranks(&self) -> Option<&'a [u32]> {
-        if self.tied.is_some() { self.ranks } else { None }
+    /// Ranks, where some are equal and left out.
+    fn skipped_ranks(&self) -> Option<&'a [u32]> {
+        let skips = self.tied.is_some() && self.ties == GroupTies::Skip;
+        if skips { self.ranks } else { None }
     }
 
     /// The number of pairs of a prompt with these answers.
     fn pairs_of(&self, answers: &Range<usize>) -> u64 {
-        let all = pairs_among(answers.len());
-        match (self.tied_ranks(), self.ties) {
-            (Some(ranks), GroupTies::Skip) => {
-                let ranks = ranks.get(answers.clone()).unwrap_or_default();
-                let equal = |(i, rank): (usize, &u32)| {
-                    ranks
-                        .get(i + 1..)
-                        .unwrap_or_default()
-                        .iter()
-                        .filter(|&other| other == rank)
-                        .count()
-                };
-                all - ranks.iter().enumerate().map(equal).sum::<usize>() as u64
+        let mut pairs = pairs_among(answers.len());
+        if let Some(ranks) = self.skipped_ranks() {
+            let mut rest = ranks.get(answers.clone()).unwrap_or_default();
+            while let Some((rank, behind)) = rest.split_first() {
+                pairs -= behind.iter().map(|other| u64::from(other == rank)).sum::<u64>();
+                rest = behind;
             }
-            _ => all,
         }
+        pairs
     }
 
     fn census(&self) -> Census {
-        let mut census = Census { counted: 0, pairs: 0, most: 0, classes: 0 };
+        let kept = self.skipped_ranks().map(|_| [0; KEPT]);
+        let mut census = Census { counted: 0, pairs: 0, most: 0, classes: 0, kept };
         for (g, answers) in self.prompts() {
             let pairs = self.pairs_of(&answers);
+            let few = pairs.min(FEW + 1);
             census.counted += usize::from(pairs > 0 && self.weighs(g));
             census.pairs += pairs;
             census.most = census.most.max(pairs);
-            census.classes |= if pairs <= FEW { 1 << pairs } else { 0 };
+            census.classes |= if few == pairs { 1 << few } else { 0 };
+            if let Some(slot) = census.kept.as_mut().and_then(|kept| kept.get_mut(g)) {
+                *slot = few as u8;
+            }
         }
         census
     }
 
-    fn plan(&self, reduction: Reduction) -> Result<Plan, Error> {
-        let Census { counted, pairs, most, classes } = self.census();
+    /// The census, and what the sum is divided by.
+    fn plan(&self, reduction: Reduction) -> Result<(Census, (f64, f64)), Error> {
+        let census = self.census();
         let weights = self.weights.map(|weights| {
             let counts = |(g, answers)| self.weighs(g) && self.pairs_of(&answers) > 0;
             let prompts = self.prompts().filter(move |prompt| counts(prompt.clone()));
             prompts.filter_map(|(g, _)| weights.get(g).copied())
         });
-        let pairs = usize::try_from(pairs).unwrap_or(usize::MAX);
-        let divisor = divisor(reduction, counted, pairs, weights)?;
-        let value = most as f64 * divisor.0;
+        let pairs = usize::try_from(census.pairs).unwrap_or(usize::MAX);
+        let divisor = divisor(reduction, census.counted, pairs, weights)?;
+        let value = census.most as f64 * divisor.0;
         if value.is_finite() {
-            return Ok(Plan { divisor, classes, most });
+            return Ok((census, divisor));
         }
         let name = "the normaliser times the pairs of a prompt";
         Err(Error::InvalidParameter { name, value, domain: "finite" })
     }
 
     /// The reduced loss: `sum` sums a block, given its divisor.
-    fn reduced(&self, plan: &Plan, sum: &mut BlockSum<'_, T>) -> f64 {
-        let mut blocks = Blocks::new(self, sum);
+    fn reduced(&self, census: &Census, divisor: (f64, f64), sum: &mut BlockSum<'_, T>) -> f64 {
+        if census.pairs <= SMALL as u64 {
+            self.reduced_in::<SMALL>(census, divisor, sum)
+        } else {
+            self.reduced_in::<BLOCK>(census, divisor, sum)
+        }
+    }
+
+    /// The same in blocks of so many pairs.
+    fn reduced_in<const N: usize>(
+        &self,
+        census: &Census,
+        divisor: (f64, f64),
+        sum: &mut BlockSum<'_, T>,
+    ) -> f64 {
+        let mut blocks = Blocks::new(self.block::<N>(), sum);
         let mut total: Option<Partial> = None;
         let mut pairs = 0;
-        let few = (1..=FEW).filter(|&class| plan.classes >> class & 1 == 1);
-        let many = (plan.most > FEW).then_some(FEW + 1);
+        let few = (1..=FEW).filter(|&class| census.classes >> class & 1 == 1);
+        let many = (census.most > FEW).then_some(FEW + 1);
         for class in few.chain(many) {
             for (g, answers) in self.prompts() {
-                if pairs_among(answers.len()) < class {
+                let kept = census.kept.as_ref().and_then(|kept| kept.get(g));
+                if kept.is_some_and(|&kept| u64::from(kept) != class) {
                     continue;
                 }
                 let own = self.pairs_of(&answers);
@@ -341,7 +358,7 @@ impl<'a, T: Score> Groups<'a, T> {
                 if own != pairs {
                     add_mean(&mut total, &mut blocks, pairs);
                     pairs = own;
-                    blocks.divisor = product(pairs, plan.divisor);
+                    blocks.divisor = product(pairs, divisor);
                 }
                 let weight = self.weight(g);
                 self.for_each_pair(answers, |pair| blocks.add(pair, weight));
@@ -349,15 +366,27 @@ impl<'a, T: Score> Groups<'a, T> {
         }
         add_mean(&mut total, &mut blocks, pairs);
         let Partial { sum, lost } = total.unwrap_or(Partial::ZERO);
-        let value = (sum + lost) / plan.divisor.0;
+        let value = (sum + lost) / divisor.0;
         if value.is_nan() { f64::NAN } else { value }
     }
 
     /// Tells the loss of each prompt that counts, in some order.
     fn each_loss<L: PairLoss>(&self, loss: L, tell: &mut dyn FnMut(usize, T)) {
-        self.each_single(loss, tell);
-        let mut sum = |block: &Block<T>, divisor| self.sum(block, loss, divisor, &mut ());
-        let mut blocks = Blocks::new(self, &mut sum);
+        let census = self.census();
+        if census.classes >> 1 & 1 == 1 {
+            self.each_single(loss, tell);
+        }
+        let mut sum = |block: Filled<'_, T>, divisor| self.sum(block, loss, divisor, &mut ());
+        if census.most > SMALL as u64 {
+            self.each_mean::<BLOCK>(&mut sum, tell);
+        } else if census.most > 1 {
+            self.each_mean::<SMALL>(&mut sum, tell);
+        }
+    }
+
+    /// The same for prompts with more than one pair.
+    fn each_mean<const N: usize>(&self, sum: &mut BlockSum<'_, T>, tell: &mut dyn FnMut(usize, T)) {
+        let mut blocks = Blocks::new(self.block::<N>(), sum);
         for (g, answers) in self.prompts() {
             let pairs = self.pairs_of(&answers);
             if pairs < 2 || !self.weighs(g) {
@@ -380,57 +409,75 @@ impl<'a, T: Score> Groups<'a, T> {
             self.prompts().filter(is_single)
         };
         let mut untold = singles();
-        let mut results = [T::zero(); SINGLES];
-        let mut block = Block::new(self);
+        let mut results = [T::zero(); SMALL];
+        let mut block = self.block::<SMALL>();
         let mut rest = singles().peekable();
         while let Some((g, answers)) = rest.next() {
-            self.for_each_pair(answers, |pair| block.push(pair, self.weight(g)));
-            if block.len < SINGLES && rest.peek().is_some() {
+            let weight = self.weight(g);
+            self.for_each_pair(answers, |pair| block.push(pair, weight));
+            if !block.is_full() && rest.peek().is_some() {
                 continue;
             }
-            let sink = results.get_mut(..block.len).unwrap_or_default();
-            let map = Map { level: self.level, function: Value(loss), len: block.len, sink };
-            self.visit(&block, map);
-            for (&x, (g, _)) in results.iter().take(block.len).zip(untold.by_ref()) {
+            let filled = block.filled();
+            let len = filled.winners.len();
+            let sink = results.get_mut(..len).unwrap_or_default();
+            self.visit(filled, Map { level: self.level, function: Value(loss), len, sink });
+            for (&x, (g, _)) in results.iter().take(len).zip(untold.by_ref()) {
                 tell(g, x);
             }
-            block.len = 0;
+            block.clear();
         }
     }
 
     /// Calls `f` with every pair of these answers, in the order of the slice.
     #[inline]
     fn for_each_pair(&self, answers: Range<usize>, mut f: impl FnMut(Pair)) {
+        let (start, end) = (answers.start as u32, answers.end as u32);
+        let Some(ranks) = self.ranks else {
+            for winner in start..end {
+                for loser in winner + 1..end {
+                    f(Pair { winner, loser, tie: false });
+                }
+            }
+            return;
+        };
         let half = self.ties == GroupTies::Half;
-        let ranks = self.ranks.unwrap_or_default();
-        for i in answers.clone() {
-            for j in i + 1..answers.end {
-                let (i, j) = (i as u32, j as u32);
-                let (first, second) = (ranks.get(i as usize), ranks.get(j as usize));
-                let tie = first == second && first.is_some();
+        let mut rest = ranks.get(answers).unwrap_or_default();
+        for i in start..end {
+            let Some((first, behind)) = rest.split_first() else { break };
+            for (second, j) in behind.iter().zip(i + 1..) {
+                let tie = first == second;
                 if tie && !half {
                     continue;
                 }
                 let (winner, loser) = if second < first { (j, i) } else { (i, j) };
                 f(Pair { winner, loser, tie });
             }
+            rest = behind;
         }
     }
 
-    fn visit<V: Verb<T>>(&self, block: &Block<T>, verb: V) -> V::Output {
+    /// A block with the columns that these groups have.
+    fn block<const N: usize>(&self) -> Block<T, N> {
+        let labels = self.tied.is_some() && self.ties == GroupTies::Half;
+        Block::new(self.weights.is_some(), labels)
+    }
+
+    fn visit<V: Verb<T>>(&self, block: Filled<'_, T>, verb: V) -> V::Output {
         let gathered = |index| Gathered { scores: self.scores, index };
-        block.options().visit(gathered(block.winners()), gathered(block.losers()), verb)
+        block.options().visit(gathered(block.winners), gathered(block.losers), verb)
     }
 
     /// The sum of the losses of a block.
     fn sum<L: PairLoss, S: Sink<T>>(
         &self,
-        block: &Block<T>,
+        block: Filled<'_, T>,
         loss: L,
         divisor: (f64, f64),
         sink: &mut S,
     ) -> Partial {
-        self.visit(block, Sum { level: self.level, loss, len: block.len, divisor, sink })
+        let len = block.winners.len();
+        self.visit(block, Sum { level: self.level, loss, len, divisor, sink })
     }
 }
 
@@ -457,118 +504,14 @@ fn product(n: u64, (high, low): (f64, f64)) -> (f64, f64) {
 }
 
 /// Adds the mean over the `pairs` pairs of each prompt of a class that is through.
-fn add_mean<T: Score>(total: &mut Option<Partial>, blocks: &mut Blocks<'_, T>, pairs: u64) {
+fn add_mean<T: Score, const N: usize>(
+    total: &mut Option<Partial>,
+    blocks: &mut Blocks<'_, '_, T, N>,
+    pairs: u64,
+) {
     if pairs > 0 {
         let mean = divided(blocks.finish(), pairs);
         *total = Some(total.map_or(mean, |total| total.plus(mean)));
-    }
-}
-
-/// Two answers as positions among the scores.
-#[derive(Clone, Copy)]
-struct Pair {
-    winner: u32,
-    loser: u32,
-    tie: bool,
-}
-
-/// Pairs to go through a kernel together.
-struct Block<T> {
-    winners: [u32; BLOCK],
-    losers: [u32; BLOCK],
-    weights: Option<[T; BLOCK]>,
-    labels: Option<[T; BLOCK]>,
-    len: usize,
-}
-
-impl<T: Score> Block<T> {
-    fn new(groups: &Groups<'_, T>) -> Self {
-        let labeled = groups.tied.is_some() && groups.ties == GroupTies::Half;
-        Self {
-            winners: [0; BLOCK],
-            losers: [0; BLOCK],
-            weights: groups.weights.map(|_| [T::one(); BLOCK]),
-            labels: labeled.then_some([T::one(); BLOCK]),
-            len: 0,
-        }
-    }
-
-    #[inline]
-    fn push(&mut self, pair: Pair, weight: Option<T>) {
-        let at = self.len;
-        let (Some(winner), Some(loser)) = (self.winners.get_mut(at), self.losers.get_mut(at))
-        else {
-            return;
-        };
-        (*winner, *loser) = (pair.winner, pair.loser);
-        if let Some(slot) = self.weights.as_mut().and_then(|weights| weights.get_mut(at)) {
-            *slot = weight.unwrap_or_else(T::one);
-        }
-        if let Some(slot) = self.labels.as_mut().and_then(|labels| labels.get_mut(at)) {
-            *slot = if pair.tie { T::one() / (T::one() + T::one()) } else { T::one() };
-        }
-        self.len += 1;
-    }
-
-    fn winners(&self) -> &[u32] {
-        self.winners.get(..self.len).unwrap_or_default()
-    }
-
-    fn losers(&self) -> &[u32] {
-        self.losers.get(..self.len).unwrap_or_default()
-    }
-
-    fn column<'c>(&self, column: Option<&'c [T; BLOCK]>) -> Option<&'c [T]> {
-        column.and_then(|column| column.get(..self.len))
-    }
-
-    /// The same type as that of comparisons, which saves the kernels.
-    fn options(&self) -> Options<'_, T, Negated<'_, T>> {
-        Options::of_columns(
-            self.column(self.weights.as_ref()),
-            self.column(self.labels.as_ref()),
-            self.len,
-        )
-    }
-}
-
-/// Sums a block of pairs, given its divisor.
-type BlockSum<'s, T> = dyn FnMut(&Block<T>, (f64, f64)) -> Partial + 's;
-
-/// Pairs that come one by one, and are summed block by block.
-struct Blocks<'s, T> {
-    block: Block<T>,
-    tree: Tree,
-    divisor: (f64, f64),
-    sum: &'s mut BlockSum<'s, T>,
-}
-
-impl<'s, T: Score> Blocks<'s, T> {
-    fn new(groups: &Groups<'_, T>, sum: &'s mut BlockSum<'s, T>) -> Self {
-        Self { block: Block::new(groups), tree: Tree::EMPTY, divisor: (1.0, 0.0), sum }
-    }
-
-    #[inline]
-    fn add(&mut self, pair: Pair, weight: Option<T>) {
-        self.block.push(pair, weight);
-        if self.block.len == BLOCK {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        self.tree.push((self.sum)(&self.block, self.divisor));
-        self.block.len = 0;
-    }
-
-    /// The sum of the pairs since the last time.
-    fn finish(&mut self) -> Partial {
-        if self.block.len > 0 {
-            self.flush();
-        }
-        let sum = self.tree.sum();
-        self.tree.clear();
-        sum
     }
 }
 

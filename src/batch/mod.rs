@@ -1,5 +1,6 @@
 //! Batches: what was checked once, and the verbs that run over it.
 
+mod blocks;
 mod comparisons;
 mod function;
 mod groups;

@@ -34,11 +34,11 @@ impl Tree {
 
     /// The sum of all blocks; 0 without any.
     pub(super) fn sum(&self) -> Partial {
-        let mut sum = None;
-        for (level, &partial) in self.partials.iter().enumerate() {
-            if self.blocks >> level & 1 == 1 {
-                sum = Some(sum.map_or(partial, |rest| partial.plus(rest)));
-            }
+        let mut sum: Option<Partial> = None;
+        let mut left = self.blocks;
+        while let Some(&partial) = self.partials.get(left.trailing_zeros() as usize) {
+            sum = Some(sum.map_or(partial, |rest| partial.plus(rest)));
+            left &= left - 1;
         }
         sum.unwrap_or(Partial::ZERO)
     }
