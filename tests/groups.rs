@@ -346,6 +346,12 @@ fn many_answers() {
     }
 }
 
+/// More prompts than have their number of pairs kept.
+#[test]
+fn many_prompts_with_ties() {
+    check(&Batch::<f32>::new(&[3; 4200], 67).ranked(2, GroupTies::Skip));
+}
+
 /// Three hundred answers, by a loss whose pairs add up in plain integers: z = i − j for scores −i.
 #[test]
 fn three_hundred_answers() {

@@ -103,12 +103,6 @@ struct Outcome<M> {
     gradient_doubt: bool,
 }
 
-/// The losses of the stages so far.
-struct Loss<P> {
-    sum: Option<P>,
-    doubt: bool,
-}
-
 /// What lies behind a run: R, none where nothing does, and the key of the first answer there.
 #[derive(Clone, Copy)]
 struct Behind<P> {
@@ -236,8 +230,7 @@ impl<T: Score> Ranking<'_, T> {
     ) -> Outcome<M> {
         let answers = self.scores.len();
         let runs = answers.div_ceil(PLACES);
-        let mut loss = Loss { sum: None, doubt: false };
-        let (mut share, mut gradient_doubt) = (None, false);
+        let (mut loss, mut share, mut gradient_doubt) = (None, None, false);
         for first in (0..runs).step_by(RUNS) {
             let mut behind = Behind::NOTHING;
             if let Some(slot) = scratch.ends.get_mut(runs - 1 - first) {
@@ -273,10 +266,9 @@ impl<T: Score> Ranking<'_, T> {
             }
         }
         let zero = P::constant(0.0);
-        let (value, lost, doubt) =
-            self.extras().finish(zero, loss.sum.unwrap_or(zero), None, false);
-        let doubt = loss.doubt || doubt.to_bits() != 0;
-        Outcome { value, lost, doubt, gradient_doubt }
+        // Where z is infinite the loss is 0 or in doubt.
+        let (value, lost, doubt) = self.extras().finish(zero, loss.unwrap_or(zero), None, false);
+        Outcome { value, lost, doubt: doubt.to_bits() != 0, gradient_doubt }
     }
 
     #[inline(always)]
@@ -292,10 +284,9 @@ impl<T: Score> Ranking<'_, T> {
         stages: usize,
         scratch: &mut Scratch<P>,
         behind: &mut Behind<P>,
-        loss: &mut Loss<P>,
+        loss: &mut Option<P>,
     ) {
         let Scratch { places, margins, .. } = scratch;
-        let zero = P::constant(0.0);
         for (i, margin) in margins.iter_mut().enumerate().take(places.len).rev() {
             let Some(&score) = places.at(i).and_then(|at| self.scores.get(at)) else { break };
             let lane = Lanes::splat(score.widen());
@@ -311,8 +302,7 @@ impl<T: Score> Ranking<'_, T> {
             let tail = z.exp_neg_abs();
             if start + i < stages {
                 let term = Logistic.jet_from(z, tail).value;
-                loss.sum = Some(loss.sum.map_or(term, |sum| sum + term));
-                loss.doubt |= zero.doubtful(zero, z).to_bits() != 0;
+                *loss = Some(loss.map_or(term, |sum| sum + term));
             }
             // What is −∞ adds nothing, and what is ∞ stays, where ∞ − ∞ would be NaN.
             let infinite = score == T::infinity() && r.leading().to_f64() == f64::INFINITY;
