@@ -53,8 +53,8 @@ impl Number for f64 {
 const REDUCTIONS: [Reduction; 4] =
     [Reduction::Sum, Reduction::Mean, Reduction::WeightedMean, Reduction::Over(7.3)];
 
-/// Digits of the oracle.
-const BITS: u32 = 300;
+/// Binary digits of the oracle, the bounds of whose sums double with each addition.
+const BITS: u32 = 900;
 
 fn bits<T: Number>(x: &[T]) -> Vec<u64> {
     x.iter().map(|&x| Format::bits(x)).collect()
@@ -268,6 +268,8 @@ impl Found {
         }
         assert_eq!(rankings.total().len(), counted);
         let mean = sum.divide(&count, BITS);
+        // An oracle that has lost its number would call every error 0.
+        assert!(mean.nearest::<f32>().is_some(), "{mean:?}");
         let error = (Real::new(value) - &mean).divide(&mean, 60).approximate().abs();
         assert!(error <= T::REDUCED, "{value} is off by {error:e}");
     }
