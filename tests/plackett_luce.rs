@@ -1,5 +1,5 @@
-//! Plackett–Luce against its definition in exact arithmetic, against the pairs that it is made of, and against the sum of
-//! the probabilities of all orders.
+//! Plackett–Luce against its definition in exact arithmetic, against the pairs that it is made of, and against the sum
+//! of the probabilities of all orders.
 
 use pairwise_loss::{Error, Groups, Level, Logistic, Pairs, PlackettLuce, Reduction, Score, Total};
 use reference::random::SplitMix64;
@@ -199,8 +199,8 @@ fn exact(scores: &[f64], top: usize, bits: u32) -> (Real, Vec<Real>, Vec<f64>) {
     (loss, gradient, terms)
 }
 
-/// The largest errors found: of losses, of elements that do not cancel, and what cancelling elements lose beyond half a unit,
-/// per unit of their terms.
+/// The largest errors found: of losses, of elements that do not cancel, and what cancelling elements lose beyond half
+/// a unit, per unit of their terms.
 #[derive(Debug, Default)]
 struct Found {
     loss: f64,

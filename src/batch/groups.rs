@@ -1,9 +1,9 @@
 //! K ranked answers to a prompt: all their pairs, without a list of them.
 //!
 //! (a) Pairs are looked up a [`BLOCK`] at a time in buffers on the stack and go through the kernels of comparisons.
-//! (b) The loss of a prompt is a mean over its pairs, so the losses of pairs carry different normalisers. Prompts with the
-//!     same number of pairs share theirs: one such class after the other is summed, and its normaliser is part of the
-//!     divisor of the kernel, which rounds once. There is no weight of a pair that would round before.
+//! (b) The loss of a prompt is a mean over its pairs, so the losses of pairs carry different normalisers. Prompts with
+//!     the same number of pairs share theirs: one such class after the other is summed, and its normaliser is part of
+//!     the divisor of the kernel, which rounds once. There is no weight of a pair that would round before.
 //! (c) With two answers everywhere there is one class, and blocks, tree and bits are those of [`Pairs`](crate::Pairs).
 
 use super::blocks::{Block, BlockSum, Blocks, Filled, Pair};
@@ -41,12 +41,12 @@ pub enum GroupTies {
 /// K ranked answers to each of some prompts, in one score vector: the pairs that reward models are trained on.
 ///
 /// Prompt g has the answers `scores[offsets[g]..offsets[g + 1]]`, best first, or in any order with
-/// [ranks](Groups::with_ranks). Each answer is compared with each worse one: the loss of the prompt is its weight times the mean
-/// of L(better − worse) over its pairs, K·(K − 1)/2 of them where none is left out. Weights are 1 where they are not
-/// given.
+/// [ranks](Groups::with_ranks). Each answer is compared with each worse one: the loss of the prompt is its weight
+/// times the mean of L(better − worse) over its pairs, K·(K − 1)/2 of them where none is left out. Weights are 1 where
+/// they are not given.
 ///
-/// A [`Reduction`] is over prompts: `Mean` is the mean over prompts of the mean over pairs. A prompt without pairs, or of
-/// weight 0, is not counted. Each prompt may have another K.
+/// A [`Reduction`] is over prompts: `Mean` is the mean over prompts of the mean over pairs. A prompt without pairs, or
+/// of weight 0, is not counted. Each prompt may have another K.
 ///
 /// ```
 /// use pairwise_loss::{Groups, Logistic, Reduction};
@@ -64,7 +64,8 @@ pub enum GroupTies {
 /// ```
 ///
 /// # Reference
-/// L. Ouyang et al., *Training language models to follow instructions with human feedback*, arXiv:2203.02155, equation 1.
+/// L. Ouyang et al., *Training language models to follow instructions with human feedback*, arXiv:2203.02155,
+/// equation (1).
 #[derive(Clone, Copy, Debug)]
 pub struct Groups<'a, T> {
     pub(super) scores: &'a [T],
@@ -185,8 +186,8 @@ impl<'a, T: Score> Groups<'a, T> {
     /// answers.
     ///
     /// # Errors
-    /// [`Error::EmptyMean`] for a mean without a prompt that counts, [`Error::InvalidParameter`] for a normaliser outside
-    /// its domain, or one whose product with the number of pairs of a prompt is not finite.
+    /// [`Error::EmptyMean`] for a mean without a prompt that counts, [`Error::InvalidParameter`] for a normaliser
+    /// outside its domain, or one whose product with the number of pairs of a prompt is not finite.
     pub fn loss<L: PairLoss>(&self, loss: L, reduction: Reduction) -> Result<f64, Error> {
         let (census, divisor) = self.plan(reduction)?;
         let mut sum = |block: Filled<'_, T>, divisor| self.sum(block, loss, divisor, &mut ());
@@ -195,9 +196,9 @@ impl<'a, T: Score> Groups<'a, T> {
 
     /// The reduced loss, and its gradient with respect to the scores, one element an answer, in one pass.
     ///
-    /// What a pair contributes, its normalisers included, is rounded once; an element is the sum of these over the pairs of
-    /// that answer, added in order in the format of the scores. So its error is at most half a unit in the last place of
-    /// each of the K − 1 terms, and of each of the sums on the way. An answer without pairs has 0.
+    /// What a pair contributes, its normalisers included, is rounded once; an element is the sum of these over the
+    /// pairs of that answer, added in order in the format of the scores. So its error is at most half a unit in the
+    /// last place of each of the K − 1 terms, and of each of the sums on the way. An answer without pairs has 0.
     ///
     /// # Errors
     /// As for [`loss`](Groups::loss), and [`Error::LengthMismatch`] if `gradient` does not have one element a score.
@@ -226,8 +227,8 @@ impl<'a, T: Score> Groups<'a, T> {
 
     /// Writes the loss of prompt g, its weight times the mean over its pairs, to `out[g]`; 0 where it is not counted.
     ///
-    /// Rounded once from a compensated sum: error at most 0.501 units in the last place for `f32`, 0.54 for `f64`, where
-    /// the losses of pairs have one sign. A prompt with one pair has the bits of
+    /// Rounded once from a compensated sum: error at most 0.501 units in the last place for `f32`, 0.54 for `f64`,
+    /// where the losses of pairs have one sign. A prompt with one pair has the bits of
     /// [`Pairs::losses_into`](crate::Pairs::losses_into).
     ///
     /// # Errors

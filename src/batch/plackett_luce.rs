@@ -15,10 +15,10 @@ const TERMS: usize = 256;
 /// The Plackett–Luce loss of ranked answers: made by [`Groups::plackett_luce`].
 ///
 /// # Definition
-/// The order of the answers s₀, s₁, …, best first, is drawn one place after the other, each time from what is left, with
-/// probabilities proportional to eˢ: L = Σ_{i<k} [log Σ_{j≥i} e^sⱼ − sᵢ], times the weight of the prompt.
-/// k is the number of places that are known to be in order, [`top`](Groups::plackett_luce), at most K; the answers
-/// behind it are a rest without order. With two answers this is the [`Logistic`](crate::Logistic) loss of the pair.
+/// The order of the answers s₀, s₁, …, best first, is drawn one place after the other, each time from what is left,
+/// with probabilities proportional to eˢ: L = Σ_{i<k} [log Σ_{j≥i} e^sⱼ − sᵢ], times the weight of the prompt. k is
+/// the number of places that are known to be in order, [`top`](Groups::plackett_luce), at most K; the answers behind
+/// it are a rest without order. With two answers this is the [`Logistic`](crate::Logistic) loss of the pair.
 ///
 /// # Derivatives
 /// ∂L/∂sⱼ = Σ_{i≤j, i<k} e^sⱼ / Σ_{l≥i} e^sₗ − (1 where j < k).
@@ -29,13 +29,14 @@ const TERMS: usize = 256;
 /// Sums over answers are taken by rank, in a rest by position among equal ranks.
 ///
 /// # Special values
-/// A NaN score makes the loss and the gradient of its prompt NaN. An answer of −∞ (masked) costs nothing where it loses, ∞
-/// where it should win; any number of them in the rest are as if they were not there, with a gradient of 0. In an order two
-/// of −∞ are NaN, and so are two of ∞. Masks make the careful second computation of `f64` necessary, which is slow.
+/// A NaN score makes the loss and the gradient of its prompt NaN. An answer of −∞ (masked) costs nothing where it
+/// loses, ∞ where it should win; any number of them in the rest are as if they were not there, with a gradient of 0.
+/// In an order two of −∞ are NaN, and so are two of ∞. Masks make the careful second computation of `f64` necessary,
+/// which is slow.
 ///
 /// # Reference
-/// R. D. Luce, *Individual Choice Behavior*, 1959. R. L. Plackett, *The analysis of permutations*, Applied Statistics 24
-/// (1975) 193–202. F. Xia et al., *Listwise approach to learning to rank*, ICML 2008 (`ListMLE`).
+/// R. D. Luce, *Individual Choice Behavior*, 1959. R. L. Plackett, *The analysis of permutations*, Applied Statistics
+/// 24 (1975) 193–202. F. Xia et al., *Listwise approach to learning to rank*, ICML 2008 (`ListMLE`).
 ///
 /// ```
 /// use pairwise_loss::{Groups, Reduction};
@@ -70,8 +71,8 @@ impl<'a, T: Score> Groups<'a, T> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`] for a `top` of 0, [`Error::TiedRanks`] where an answer in one of the first `top` places
-    /// of a prompt of weight above 0 has the rank of another one.
+    /// [`Error::InvalidParameter`] for a `top` of 0, [`Error::TiedRanks`] where an answer in one of the first `top`
+    /// places of a prompt of weight above 0 has the rank of another one.
     pub fn plackett_luce(self, top: Option<usize>) -> Result<PlackettLuce<'a, T>, Error> {
         let top = top.unwrap_or(usize::MAX);
         if top == 0 {
@@ -103,8 +104,8 @@ fn tie(ranks: &[u32], answers: Range<usize>, top: usize) -> Option<Error> {
 impl<T: Score> PlackettLuce<'_, T> {
     /// Writes the loss of prompt g to `out[g]`; 0 where it has fewer than two answers or weight 0.
     ///
-    /// Rounded once: error at most 0.501 units in the last place for `f32`, 0.54 for `f64`, measured up to 300 answers. With
-    /// two answers the bits are those of [`Pairs::losses_into`](crate::Pairs::losses_into) with
+    /// Rounded once: error at most 0.501 units in the last place for `f32`, 0.54 for `f64`, measured up to 300
+    /// answers. With two answers the bits are those of [`Pairs::losses_into`](crate::Pairs::losses_into) with
     /// [`Logistic`](crate::Logistic).
     ///
     /// # Errors
@@ -120,25 +121,26 @@ impl<T: Score> PlackettLuce<'_, T> {
     /// The reduced loss, by a blocked sum in an order that depends on nothing but the positions of the prompts.
     ///
     /// Relative error at most 10⁻¹⁵ for `f32`, 2.3·10⁻¹⁶ for `f64`. With two answers everywhere it is
-    /// [`Pairs::loss`](crate::Pairs::loss) with [`Logistic`](crate::Logistic), bit for bit for `f64`, and for `f32` within
-    /// the larger error of that one.
+    /// [`Pairs::loss`](crate::Pairs::loss) with [`Logistic`](crate::Logistic), bit for bit for `f64`, and for `f32`
+    /// within the larger error of that one.
     ///
     /// # Errors
-    /// [`Error::EmptyMean`] for a mean without a prompt of two answers and a weight above 0, [`Error::InvalidParameter`]
-    /// for a normaliser outside its domain.
+    /// [`Error::EmptyMean`] for a mean without a prompt of two answers and a weight above 0,
+    /// [`Error::InvalidParameter`] for a normaliser outside its domain.
     pub fn loss(&self, reduction: Reduction) -> Result<f64, Error> {
         Ok(self.reduced(self.divisor(reduction)?, None))
     }
 
     /// The reduced loss, and its gradient with respect to the scores, one element an answer.
     ///
-    /// Each element is rounded once, its normaliser included. Error at most 0.501 units in the last place for `f32`, 0.54 for
-    /// `f64`, measured up to 300 answers, for the first and the last answer and for the rest; an answer in between is a
-    /// difference, and may be off by another 10⁻¹² or 2·10⁻¹⁸ of its terms. With two answers the bits are those of
-    /// [`Pairs::loss_and_gradients`](crate::Pairs::loss_and_gradients) with [`Logistic`](crate::Logistic).
+    /// Each element is rounded once, its normaliser included. Error at most 0.501 units in the last place for `f32`,
+    /// 0.54 for `f64`, measured up to 300 answers, for the first and the last answer and for the rest; an answer in
+    /// between is a difference, and may be off by another 10⁻¹² or 2·10⁻¹⁸ of its terms. With two answers the bits are
+    /// those of [`Pairs::loss_and_gradients`](crate::Pairs::loss_and_gradients) with [`Logistic`](crate::Logistic).
     ///
     /// # Errors
-    /// As for [`loss`](PlackettLuce::loss), and [`Error::LengthMismatch`] if `gradient` does not have one element a score.
+    /// As for [`loss`](PlackettLuce::loss), and [`Error::LengthMismatch`] if `gradient` does not have one element a
+    /// score.
     pub fn loss_and_gradient(
         &self,
         reduction: Reduction,

@@ -1,14 +1,14 @@
 //! Plackett–Luce: the loss of a ranking, and its gradient.
 //!
-//! (a) A ranking is a chain of duels. With Rᵢ = log Σ_{j>i} e^sⱼ, stage i costs log(1 + e^−zᵢ) for zᵢ = sᵢ − Rᵢ: answer i
-//!     against all behind it, taken together. Going from the last answer to the first,
-//!     Rᵢ₋₁ = max(sᵢ, Rᵢ) + log(1 + e^−|zᵢ|), with the exponential and the logarithm of the loss itself.
-//! (b) The gradient comes on the way back. With qᵢ = σ(−zᵢ), Bᵢ the share that all stages before i lay upon what is left
-//!     there, B₀ = 0: the element is σ(zᵢ)·Bᵢ − qᵢ, and Bᵢ₊₁ = qᵢ·(Bᵢ + 1). All terms of B are positive. Behind the first
-//!     k answers the −qᵢ and the 1 are left out. The last answer takes all of B.
-//! (c) Between the two ways there is one number an answer. [`PLACES`] answers have it on the stack. Longer rankings keep
-//!     R at the end of each run of so many, and go back over one run after the other; after [`RUNS`] runs R is computed
-//!     from the end again. No ranking is too long.
+//! (a) A ranking is a chain of duels. With Rᵢ = log Σ_{j>i} e^sⱼ, stage i costs log(1 + e^−zᵢ) for zᵢ = sᵢ − Rᵢ:
+//!     answer i against all behind it, taken together. Going from the last answer to the first, Rᵢ₋₁ = max(sᵢ, Rᵢ) +
+//!     log(1 + e^−|zᵢ|), with the exponential and the logarithm of the loss itself.
+//! (b) The gradient comes on the way back. With qᵢ = σ(−zᵢ), Bᵢ the share that all stages before i lay upon what is
+//!     left there, B₀ = 0: the element is σ(zᵢ)·Bᵢ − qᵢ, and Bᵢ₊₁ = qᵢ·(Bᵢ + 1). All terms of B are positive. Behind
+//!     the first k answers the −qᵢ and the 1 are left out. The last answer takes all of B.
+//! (c) Between the two ways there is one number an answer. [`PLACES`] answers have it on the stack. Longer rankings
+//!     keep R at the end of each run of so many, and go back over one run after the other; after [`RUNS`] runs R is
+//!     computed from the end again. No ranking is too long.
 //! (d) Sums are in the accumulator of the other sums, one row a ranking, so they are blocked by position as well.
 
 use super::row::{Extras, Gradient, Value, store};
