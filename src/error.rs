@@ -92,6 +92,26 @@ pub enum Error {
         /// The entry.
         index: u32,
     },
+    /// Offsets do not divide the scores into prompts.
+    InvalidOffset {
+        /// The position of the first offending offset.
+        position: usize,
+        /// The offset found there.
+        offset: usize,
+        /// What it must be, in words.
+        domain: &'static str,
+        /// The number in these words.
+        bound: usize,
+    },
+    /// Two answers of one prompt have the same rank where an order is needed.
+    TiedRanks {
+        /// The position of the first such answer.
+        first: usize,
+        /// The position of the next one of the same rank.
+        second: usize,
+        /// The rank of both.
+        rank: u32,
+    },
     /// A mean over nothing: no pair with a weight above zero.
     EmptyMean {
         /// The reduction that was asked for.
@@ -139,6 +159,13 @@ impl fmt::Display for Error {
             Self::SelfComparison { position, index } => {
                 write!(f, "comparison {position} is of entry {index} with itself")
             }
+            Self::InvalidOffset { position, offset, domain, bound } => {
+                write!(f, "offsets[{position}] is {offset}, must be {domain}, {bound}")
+            }
+            Self::TiedRanks { first, second, rank } => write!(
+                f,
+                "ranks[{first}] and ranks[{second}] are both {rank} where an order is needed"
+            ),
             Self::EmptyMean { reduction, pairs } => write!(
                 f,
                 "{reduction} of no pairs is undefined ({pairs} pairs, none with a weight above 0)"

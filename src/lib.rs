@@ -34,8 +34,8 @@ mod score;
 mod serialize;
 
 pub use batch::{
-    Comparisons, Pairs, Reduction, ScoreGradients, Strided, StridedMut, log_sigmoid_into,
-    sigmoid_into, softplus_into,
+    Comparisons, GroupTies, Groups, Pairs, PlackettLuce, Reduction, ScoreGradients, Strided,
+    StridedMut, log_sigmoid_into, sigmoid_into, softplus_into,
 };
 pub use error::Error;
 pub use kernel::Level;

@@ -1,15 +1,22 @@
 //! Batches: what was checked once, and the verbs that run over it.
 
+mod blocks;
 mod comparisons;
 mod function;
+mod groups;
 mod layout;
 mod metrics;
 mod options;
 mod pairs;
+mod plackett_luce;
+mod scatter;
+mod tree;
 mod verbs;
 
 pub use comparisons::Comparisons;
 pub use function::{log_sigmoid_into, sigmoid_into, softplus_into};
+pub use groups::{GroupTies, Groups};
 pub use layout::{ScoreGradients, Strided, StridedMut};
 pub use options::Reduction;
 pub use pairs::Pairs;
+pub use plackett_luce::PlackettLuce;

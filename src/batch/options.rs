@@ -36,6 +36,15 @@ impl<'a, T: Score> Options<'a, T> {
         Self { margins: None, weights: None, labels: None, counted: len }
     }
 
+    /// Columns that are known to hold what they may, of `len` rows.
+    pub(super) fn of_columns(
+        weights: Option<&'a [T]>,
+        labels: Option<&'a [T]>,
+        len: usize,
+    ) -> Self {
+        Self { margins: None, weights, labels, counted: len }
+    }
+
     pub(super) fn weights(&self) -> Option<&'a [T]> {
         self.weights
     }
@@ -105,36 +114,47 @@ impl<'a, T: Score> Options<'a, T> {
 
     /// What the sum of the losses is divided by, as a sum of two.
     pub(super) fn divisor(&self, reduction: Reduction, len: usize) -> Result<(f64, f64), Error> {
-        let name = match reduction {
-            Reduction::Sum => return Ok((1.0, 0.0)),
-            Reduction::Over(n) => {
-                let holds = n.is_finite() && n.recip().is_finite();
-                let domain = "finite and not 0, with a finite reciprocal";
-                return if holds {
-                    Ok((n, 0.0))
-                } else {
-                    Err(Error::InvalidParameter { name: "Reduction::Over", value: n, domain })
-                };
-            }
-            Reduction::Mean => "Reduction::Mean",
-            Reduction::WeightedMean => "Reduction::WeightedMean",
-        };
-        if self.counted == 0 {
-            return Err(Error::EmptyMean { reduction: name, pairs: len });
+        let weights = self.weights.map(|weights| weights.iter().copied());
+        divisor(reduction, self.counted, len, weights)
+    }
+}
+
+/// What the sum of `counted` losses out of `len` is divided by, as a sum of two; `weights` are those of the counted ones.
+pub(super) fn divisor<T: Score>(
+    reduction: Reduction,
+    counted: usize,
+    len: usize,
+    weights: Option<impl Iterator<Item = T>>,
+) -> Result<(f64, f64), Error> {
+    let name = match reduction {
+        Reduction::Sum => return Ok((1.0, 0.0)),
+        Reduction::Over(n) => {
+            let holds = n.is_finite() && n.recip().is_finite();
+            let domain = "finite and not 0, with a finite reciprocal";
+            return if holds {
+                Ok((n, 0.0))
+            } else {
+                Err(Error::InvalidParameter { name: "Reduction::Over", value: n, domain })
+            };
         }
-        match (reduction, self.weights) {
-            (Reduction::WeightedMean, Some(weights)) => {
-                let sum = sum(weights);
-                let (name, value) = ("sum of weights", sum.0);
-                let domain = "finite, with a finite reciprocal, for Reduction::WeightedMean";
-                if value.is_finite() && value.recip().is_finite() {
-                    Ok(sum)
-                } else {
-                    Err(Error::InvalidParameter { name, value, domain })
-                }
+        Reduction::Mean => "Reduction::Mean",
+        Reduction::WeightedMean => "Reduction::WeightedMean",
+    };
+    if counted == 0 {
+        return Err(Error::EmptyMean { reduction: name, pairs: len });
+    }
+    match (reduction, weights) {
+        (Reduction::WeightedMean, Some(weights)) => {
+            let sum = sum(weights);
+            let (name, value) = ("sum of weights", sum.0);
+            let domain = "finite, with a finite reciprocal, for Reduction::WeightedMean";
+            if value.is_finite() && value.recip().is_finite() {
+                Ok(sum)
+            } else {
+                Err(Error::InvalidParameter { name, value, domain })
             }
-            _ => Ok((self.counted as f64, 0.0)),
         }
+        _ => Ok((counted as f64, 0.0)),
     }
 }
 
@@ -145,7 +165,7 @@ pub(super) trait Verb<T: Score> {
 }
 
 /// The sum of some numbers ≥ 0 as a sum of two, to about 100 bits.
-fn sum<T: Score>(numbers: &[T]) -> (f64, f64) {
+fn sum<T: Score>(numbers: impl Iterator<Item = T>) -> (f64, f64) {
     let (mut sum, mut lost) = (0.0, 0.0);
     for x in numbers {
         let x = x.widen();

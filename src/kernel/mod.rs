@@ -15,6 +15,7 @@
 
 mod columns;
 mod dispatch;
+mod ranking;
 mod row;
 mod sink;
 mod stage;
@@ -25,6 +26,7 @@ pub(crate) use columns::{Absent, ChunkOf, Columns, Or, Rows, Scores};
 use columns::{Part, STRETCH};
 pub(crate) use dispatch::Kernel;
 pub use dispatch::Level;
+pub(crate) use ranking::{RankingKernel, Rankings};
 pub(crate) use row::{Function, Gradient, Hessian, LogSigmoid, Row, Sigmoid, Softplus, Value};
 pub(crate) use sink::{Out, Place, Rejected, Sink, Slots, Spare};
 pub(crate) use sum::{BLOCK, Partial, SumKernel};

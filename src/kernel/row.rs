@@ -102,6 +102,10 @@ pub(crate) struct Kind {
     plain: bool,
 }
 
+impl Kind {
+    pub(crate) const UNKNOWN: Self = Self { carries_nan: false, plain: false };
+}
+
 /// A function of the margin, and of the label where there is one.
 pub(crate) trait Function: Copy + Send + Sync {
     /// Whether zeros come out as +0: so that the sign of a zero does not tell which way a gradient was computed.
@@ -258,7 +262,7 @@ pub(crate) fn evaluate<M: Fma, const U: usize, P: Precision<M, U>, F: Function>(
 ) -> (Lanes<M, U>, Lanes<M, U>, Mask<U>) {
     let z = row.z::<P>();
     let y = function.apply(z, function.tail(z), row.extras.label());
-    row.extras.finish(z, y, factor, Kind { carries_nan: false, plain: false })
+    row.extras.finish(z, y, factor, Kind::UNKNOWN)
 }
 
 /// A result of `F` in the format in which it is stored.

@@ -303,6 +303,6 @@ impl<T: Score> Slots<'_, T> {
 
 /// −x; the canonical NaN has no sign.
 #[inline(always)]
-fn negated<T: Score>(x: T) -> T {
+pub(super) fn negated<T: Score>(x: T) -> T {
     if x.is_nan() { x } else { -x }
 }

@@ -368,16 +368,16 @@ impl Accumulator for Values {
 /// Sums with the errors of their additions.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Compensated<const C: usize> {
+pub(super) struct Compensated<const C: usize> {
     sum: [f64; C],
     lost: [f64; C],
 }
 
 impl<const C: usize> Compensated<C> {
-    const ZERO: Self = Self { sum: [0.0; C], lost: [0.0; C] };
+    pub(super) const ZERO: Self = Self { sum: [0.0; C], lost: [0.0; C] };
 
     #[inline(always)]
-    fn add(&mut self, chain: usize, value: f64, lost: f64) {
+    pub(super) fn add(&mut self, chain: usize, value: f64, lost: f64) {
         let sum = self.sum[chain];
         let next = sum + value;
         let part = next - sum;
@@ -386,7 +386,7 @@ impl<const C: usize> Compensated<C> {
     }
 
     #[inline(always)]
-    fn finish(mut self) -> Partial {
+    pub(super) fn finish(mut self) -> Partial {
         let mut half = C / 2;
         while half > 0 {
             for i in 0..half {

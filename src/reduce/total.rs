@@ -386,6 +386,19 @@ impl<T: Score> Accumulator<T> {
         self.weighted += padded.iter().map(|&weight| u64::from(weight > T::zero())).sum::<u64>();
     }
 
+    /// Adds one term, already weighted, with its weight, if it has one. Weight 0 adds nothing.
+    pub(crate) fn add_one(&mut self, term: T, weight: Option<T>) {
+        match weight {
+            None => self.unweighted += 1,
+            Some(weight) if weight == T::zero() => return,
+            Some(weight) => {
+                self.weights.add(weight.widen());
+                self.weighted += 1;
+            }
+        }
+        self.sum.add_or_count(term.widen(), &mut self.non_finite);
+    }
+
     #[inline(always)]
     fn add_terms(&mut self, terms: &mut [T; PLACES], len: usize) {
         if let Some(padded) = terms.get_mut(len..) {
@@ -456,11 +469,13 @@ mod tests {
         let mut mixed = Accumulator::new();
         for (i, &term) in terms.iter().enumerate() {
             let mut chunk = [term; PLACES];
-            if i % 2 == 0 {
-                mixed.add(&mut chunk, 1)
-            } else {
-                mixed.add_weighted(&mut chunk, &[1.0])
+            match i % 4 {
+                0 => mixed.add(&mut chunk, 1),
+                1 => mixed.add_weighted(&mut chunk, &[1.0]),
+                2 => mixed.add_one(term, None),
+                _ => mixed.add_one(term, Some(1.0)),
             }
+            mixed.add_one(f64::NAN, Some(0.0));
         }
         assert_eq!(all, mixed.total());
     }
