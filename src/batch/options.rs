@@ -84,9 +84,9 @@ impl<'a, T: Score> Options<'a, T> {
         // much that a margin of 0 and a weight of 1 hardly show, and whose kernels take long to compile.
         match (self.margins, self.weights, self.labels) {
             (None, None, None) => call!(Absent, Absent, Absent),
+            (Some(m), None, None) => call!(m, Absent, Absent),
             (m, w, None) if T::DOUBTS => call!(Or(m), Or(w), Absent),
             (m, w, Some(p)) if T::DOUBTS => call!(Or(m), Or(w), p),
-            (Some(m), None, None) => call!(m, Absent, Absent),
             (None, Some(w), None) => call!(Absent, w, Absent),
             (m, None, Some(p)) => call!(Or(m), Absent, p),
             (m, Some(w), p) => call!(Or(m), w, Or(p)),

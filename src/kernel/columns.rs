@@ -394,6 +394,9 @@ pub(crate) trait Rows<T: Score>: Copy + Send + Sync {
 
 /// Rows of a batch, chunk by chunk.
 pub(crate) trait Part<T> {
+    /// Whether there are no columns beyond those that make z.
+    const BARE: bool;
+
     /// Chunk `i` of these rows; `None` beyond their end.
     fn chunk(&mut self, i: usize) -> Option<ChunkOf<'_, T>>;
 
@@ -470,6 +473,8 @@ where
     P: Chunks<T>,
     U: Chunks<T>,
 {
+    const BARE: bool = !(W::PRESENT || P::PRESENT || U::PRESENT);
+
     #[inline(always)]
     fn chunk(&mut self, i: usize) -> Option<ChunkOf<'_, T>> {
         Some(ChunkOf {

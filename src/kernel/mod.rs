@@ -140,8 +140,8 @@ pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
 {
     let Some(source) = stage.source::<T, F, P>(part, i, place) else { return };
     let mut doubts = [0; CHUNK];
-    // The width of the lock step is no part of the result.
-    let any = if M::LOCK_STEP && F::LONG {
+    // The width of the lock step is no part of the result. With more columns such loops do not become SIMD.
+    let any = if M::LOCK_STEP && F::LONG && P::BARE {
         map_chunk::<T, M, F, N, 4>(function, factor, &source, results, &mut doubts)
     } else {
         map_chunk::<T, M, F, N, 1>(function, factor, &source, results, &mut doubts)
