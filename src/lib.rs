@@ -34,13 +34,14 @@ mod score;
 mod serialize;
 
 pub use batch::{
-    Comparisons, GroupTies, Groups, Pairs, PlackettLuce, Reduction, ScoreGradients, Strided,
-    StridedMut, log_sigmoid_into, sigmoid_into, softplus_into,
+    Comparisons, GroupTies, Groups, Pairs, PlackettLuce, Reduction, RewardStep, RewardTrainer,
+    ScoreGradients, Strided, StridedMut, log_sigmoid_into, sigmoid_into, softplus_into,
 };
 pub use error::Error;
 pub use kernel::Level;
 pub use loss::{
-    Exponential, Hinge, Ipo, Jet, Logistic, PairLoss, RobustLogistic, SquaredHinge, Tuned,
+    Centering, Exponential, Hinge, Ipo, Jet, Logistic, PairLoss, RobustLogistic, SquaredHinge,
+    Tuned,
 };
 pub use math::Working;
 pub use reduce::{CalibrationBin, Metrics, Ties, Total};

@@ -363,9 +363,7 @@ impl<'a, T: Score> Groups<'a, T> {
             }
         }
         add_mean(&mut total, &mut blocks, pairs);
-        let Partial { sum, lost } = total.unwrap_or(Partial::ZERO);
-        let value = (sum + lost) / divisor.0;
-        if value.is_nan() { f64::NAN } else { value }
+        total.unwrap_or(Partial::ZERO).over(divisor)
     }
 
     /// Tells the loss of each prompt that counts, in some order; of one of weight 0 nothing, or 0.

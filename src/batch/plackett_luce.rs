@@ -188,9 +188,7 @@ impl<T: Score> PlackettLuce<'_, T> {
         for range in self.blocks(BLOCK) {
             tree.push(self.run(range, None, gradient.as_deref_mut(), divisor));
         }
-        let Partial { sum, lost } = tree.sum();
-        let value = (sum + lost) / divisor.0;
-        if value.is_nan() { f64::NAN } else { value }
+        tree.sum().over(divisor)
     }
 
     /// The sum of the losses of some prompts.

@@ -15,11 +15,11 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 /// Rows that are not divided further: some ten microseconds of work.
-const GRAIN: usize = 4 * BLOCK;
+pub(super) const GRAIN: usize = 4 * BLOCK;
 
 /// Runs both.
 #[cfg(feature = "rayon")]
-fn join<A: Send, B: Send>(
+pub(super) fn join<A: Send, B: Send>(
     first: impl FnOnce() -> A + Send,
     second: impl FnOnce() -> B + Send,
 ) -> (A, B) {
@@ -28,12 +28,12 @@ fn join<A: Send, B: Send>(
 
 /// Runs both.
 #[cfg(not(feature = "rayon"))]
-fn join<A, B>(first: impl FnOnce() -> A, second: impl FnOnce() -> B) -> (A, B) {
+pub(super) fn join<A, B>(first: impl FnOnce() -> A, second: impl FnOnce() -> B) -> (A, B) {
     (first(), second())
 }
 
 /// The two parts of some rows: of the blocks the largest power of two that leaves any for the second.
-fn halves(range: &Range<usize>) -> [Range<usize>; 2] {
+pub(super) fn halves(range: &Range<usize>) -> [Range<usize>; 2] {
     let blocks = range.len().div_ceil(BLOCK);
     let middle = range.start + BLOCK * (blocks.next_power_of_two() / 2);
     [range.start..middle, middle..range.end]
@@ -110,13 +110,12 @@ impl<T: Score, L: PairLoss, S: Sink<T>> Verb<T> for Fused<L, S> {
         let Self { level, loss, len, divisor, mut sink } = self;
         let sum = Sum { level, loss, divisor, rows };
         // A small batch is not worth the way of its sink through a call.
-        let Partial { sum, lost } = if len > GRAIN {
+        let sum = if len > GRAIN {
             sum.divided(0..len, sink)
         } else {
             sum.in_order(0..len, &mut sink, 0)
         };
-        let value = (sum + lost) / divisor.0;
-        if value.is_nan() { f64::NAN } else { value }
+        sum.over(divisor)
     }
 }
 

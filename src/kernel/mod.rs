@@ -13,6 +13,7 @@
 //! What keeps a loop SIMD: rows by index, a number of them that is not small enough to be unrolled beforehand, results in
 //! local arrays (through a slice the compiler suspects overlap), no closure, no call.
 
+mod centered;
 mod columns;
 mod dispatch;
 mod ranking;
@@ -22,6 +23,7 @@ mod stage;
 mod sum;
 mod total;
 
+pub(crate) use centered::CenteredKernel;
 pub(crate) use columns::{Absent, ChunkOf, Columns, Or, Rows, Scores};
 use columns::{Part, STRETCH};
 pub(crate) use dispatch::Kernel;

@@ -12,7 +12,7 @@ use super::row::{Argument, Gradient, Value, evaluate, store};
 use super::stage::{Source, Stage, groups};
 use super::{CHUNK, ChunkOf, Function, Kernel, Part, Rows, Sink, Spare, careful, parts};
 use crate::loss::PairLoss;
-use crate::math::{Double, Fma, Lanes, Precision, each_lane, ln_1p, ln_1p_pair};
+use crate::math::{Double, Fma, Lanes, Precision, Software, each_lane, ln_1p, ln_1p_pair};
 use crate::score::Score;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -29,6 +29,22 @@ pub(crate) struct Partial {
 
 impl Partial {
     pub(crate) const ZERO: Self = Self { sum: 0.0, lost: 0.0 };
+
+    /// The quotient by a sum of two, within a little more than ½ ulp; the canonical NaN where it is one.
+    pub(crate) fn over(self, (divisor, low): (f64, f64)) -> f64 {
+        let Self { sum, lost } = self;
+        let quotient = (sum + lost) / divisor;
+        let value = if (divisor, low) == (1.0, 0.0) {
+            quotient
+        } else {
+            let product = quotient * divisor;
+            let error = Software::mul_add(quotient, divisor, -product);
+            let remainder = ((sum - product) - error) + (lost - quotient * low);
+            let value = quotient + remainder / divisor;
+            if value.is_finite() { value } else { quotient }
+        };
+        if value.is_nan() { f64::NAN } else { value }
+    }
 
     #[inline(always)]
     pub(crate) fn plus(self, other: Self) -> Self {
@@ -256,7 +272,7 @@ fn settle<T: Score, M: Fma, L: PairLoss, S: Sink<T>, A: Accumulator>(
 }
 
 /// Running sums in interleaved chains.
-trait Accumulator: Copy {
+pub(super) trait Accumulator: Copy {
     /// Whether it takes the parts of (a, t) of log(1 + t) − a; else a value, what its rounding lost, and nothing.
     const LOG_TERMS: bool;
 
@@ -325,7 +341,7 @@ impl<A: Accumulator> Accumulator for Apart<A> {
 
 /// Σ (value + lost) of row i of each chunk, with the errors of the additions; and the values of one chunk.
 #[derive(Clone, Copy)]
-struct Values {
+pub(super) struct Values {
     sums: Compensated<CHUNK>,
     chunk: Compensated<CHUNK>,
 }

@@ -11,6 +11,7 @@
 //!
 //! S(x) = log(1 + eˣ), σ(x) = 1/(1 + e⁻ˣ). To add a loss, write one file like `exponential.rs`; no kernel changes.
 
+mod centering;
 mod exponential;
 mod hinge;
 mod ipo;
@@ -19,6 +20,7 @@ mod robust_logistic;
 mod squared_hinge;
 mod tuned;
 
+pub use centering::Centering;
 pub use exponential::Exponential;
 pub use hinge::Hinge;
 pub use ipo::Ipo;
