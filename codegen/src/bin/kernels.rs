@@ -1,7 +1,8 @@
 //! A program that has every kernel in it, for its machine code to be read. It need not be run.
 
 use pairwise_loss::{
-    Hinge, Jet, Level, Logistic, PairLoss, Pairs, Reduction, Score, ScoreGradients, Working,
+    Centering, Hinge, Jet, Level, Logistic, PairLoss, Pairs, Reduction, Score, ScoreGradients,
+    Working,
 };
 use std::hint::black_box;
 
@@ -64,6 +65,25 @@ impl<T: Score, L: PairLoss> Verbs<T, L> {
     }
 
     #[inline(never)]
+    fn total_and_gradients(&mut self, pairs: &Pairs<'_, T>, d_rejected: &mut [T]) {
+        let reduction = black_box(Reduction::Mean);
+        let _ = black_box(pairs.total_and_gradients(self.1, reduction, &mut self.0, d_rejected));
+    }
+
+    #[inline(never)]
+    fn centered(&mut self, pairs: &Pairs<'_, T>, d_rejected: &mut [T]) {
+        let Ok(centering) = Centering::of_sums(black_box(0.01)) else { return };
+        let (loss, reduction) = (self.1, black_box(Reduction::Mean));
+        let _ = black_box(pairs.loss_and_centered_gradients(
+            loss,
+            centering,
+            reduction,
+            &mut self.0,
+            d_rejected,
+        ));
+    }
+
+    #[inline(never)]
     fn vector_jacobian_product(&mut self, pairs: &Pairs<'_, T>, upstream: &[T]) {
         let out = ScoreGradients::margin(&mut self.0);
         let _ = black_box(pairs.vector_jacobian_product_into(self.1, upstream, out));
@@ -99,6 +119,9 @@ fn format<T: Score>() {
         }
         let pairs = pairs.with_level(level);
         Verbs(out.clone(), Logistic).all(&pairs);
+        let (mut logistic, mut d_rejected) = (Verbs(out.clone(), Logistic), out.clone());
+        logistic.total_and_gradients(&pairs, &mut d_rejected);
+        logistic.centered(&pairs, &mut d_rejected);
         let Ok(hinge) = Hinge::new(black_box(1.0)) else { return };
         Verbs(out.clone(), hinge).all(&pairs);
         Verbs(out.clone(), LogCosh).all(&pairs);
