@@ -38,7 +38,13 @@ impl Partial {
             quotient
         } else {
             let product = quotient * divisor;
-            let error = Software::mul_add(quotient, divisor, -product);
+            let error = if divisor.abs() < 67_108_864.0 && divisor == f64::from(divisor as i32) {
+                // Half of the quotient at a time: products of 26 bits each are exact.
+                let high = f64::from_bits(quotient.to_bits() & (!0 << 27));
+                (high * divisor - product) + (quotient - high) * divisor
+            } else {
+                Software::mul_add(quotient, divisor, -product)
+            };
             let remainder = ((sum - product) - error) + (lost - quotient * low);
             let value = quotient + remainder / divisor;
             if value.is_finite() { value } else { quotient }
@@ -80,8 +86,8 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> Kernel for SumKernel<'_, T, 
     #[inline(always)]
     fn run<M: Fma>(self) -> Partial {
         match (L::HAS_LOG_TERMS && !R::WEIGHTED, T::DOUBTS) {
-            (true, false) => self.accumulate::<M, Product<false, 16>, 2, 2, 2>(),
-            (true, true) => self.accumulate::<M, Product<true, 16>, 4, 2, 2>(),
+            (true, false) => self.accumulate::<M, Product<false>, 2, 2, 2>(),
+            (true, true) => self.accumulate::<M, Product<true>, 4, 2, 2>(),
             (false, false) => self.accumulate::<M, Values, 2, 2, 1>(),
             (false, true) => self.accumulate::<M, Values, 4, 1, 2>(),
         }
@@ -416,51 +422,74 @@ impl<const C: usize> Compensated<C> {
     }
 }
 
-/// log Π (1 + t) − Σ a of `C` chains, as −Σ a, E = Π − 1 and Π; with the low parts of a and t if there are `LOW`.
+/// Chains of products: two rows of a chunk go to each.
+const CHAINS: usize = CHUNK / 2;
+
+/// log Π (1 + t) − Σ a of each chain, as −Σ a and E = Π − 1; with the low parts of a and t if there are `LOW`.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Product<const LOW: bool, const C: usize> {
-    linear: Compensated<C>,
-    excess: [f64; C],
-    excess_low: [f64; C],
-    whole: [f64; C],
+struct Product<const LOW: bool> {
+    linear: Compensated<CHAINS>,
+    excess: [f64; CHAINS],
+    excess_low: [f64; CHAINS],
 }
 
-impl<const LOW: bool, const C: usize> Accumulator for Product<LOW, C> {
+impl<const LOW: bool> Product<LOW> {
+    /// E₁∘E₂ = E₁ + E₂·(1 + E₁), with the errors of both sums if E₂·(1 + E₁) is the smaller part, as it nearly always is.
+    ///
+    /// A product carried beside E would lose what is below its last place at every step, always in the same direction.
+    #[inline(always)]
+    fn composed<M: Fma>((excess, low): (f64, f64), (more, more_low): (f64, f64)) -> (f64, f64) {
+        let whole = 1.0 + excess;
+        let sum = M::mul_add(more, whole, excess);
+        if !LOW {
+            return (sum, 0.0);
+        }
+        let lost = M::mul_add(more, whole, excess - sum);
+        let whole_lost = excess - (whole - 1.0);
+        let low = M::mul_add(more_low, whole, low) + M::mul_add(more, whole_lost + low, lost);
+        (sum, low)
+    }
+}
+
+impl<const LOW: bool> Accumulator for Product<LOW> {
     const LOG_TERMS: bool = true;
 
     #[inline(always)]
     fn new() -> Self {
-        Self { linear: Compensated::ZERO, excess: [0.0; C], excess_low: [0.0; C], whole: [1.0; C] }
+        Self { linear: Compensated::ZERO, excess: [0.0; CHAINS], excess_low: [0.0; CHAINS] }
     }
 
-    /// (E₁, Π₁)∘(E₂, Π₂) = (E₁ + E₂·Π₁, Π₁·Π₂): first the rows in lock step, then their chain.
+    /// First the rows in lock step, then their chain.
     #[inline(always)]
     fn take<M: Fma, const U: usize>(&mut self, j: usize, [a, a_low, t, t_low]: [[f64; U]; 4]) {
-        const { assert!(C * U == CHUNK) };
-        let (mut excess, mut excess_low, mut whole) = (0.0, 0.0, 1.0);
+        const { assert!(CHAINS * U == CHUNK) };
+        let mut group = (0.0, 0.0);
         each_lane! { u of U:
+            let row = (t[u], t_low[u]);
             if u == 0 {
-                (excess, excess_low, whole) = (t[u], t_low[u], 1.0 + t[u]);
+                group = row;
+            } else if LOW {
+                // The larger one first, for the error of the sum.
+                let (more, less) = if group.0 < row.0 { (row, group) } else { (group, row) };
+                group = Self::composed::<M>(more, less);
             } else {
-                excess = M::mul_add(t[u], whole, excess);
-                excess_low = M::mul_add(t_low[u], whole, excess_low);
-                whole = M::mul_add(t[u], whole, whole);
+                group = Self::composed::<M>(group, row);
             }
         }
-        let before = self.whole[j];
-        self.excess[j] = M::mul_add(excess, before, self.excess[j]);
-        self.whole[j] = whole * before;
-        if LOW {
-            self.excess_low[j] = M::mul_add(excess_low, before, self.excess_low[j]);
-            each_lane! { u of U: self.linear.add(j, -a[u], -a_low[u]); }
-        } else {
-            each_lane! { u of U: self.linear.sum[j] -= a[u]; }
+        let chain = (self.excess[j], self.excess_low[j]);
+        (self.excess[j], self.excess_low[j]) = Self::composed::<M>(chain, group);
+        each_lane! { u of U:
+            if LOW {
+                self.linear.add(j, -a[u], -a_low[u]);
+            } else {
+                self.linear.sum[j] -= a[u];
+            }
         }
     }
 
     fn settle(&mut self, i: usize, loss: f64) {
-        self.linear.add(i % C, loss, 0.0);
+        self.linear.add(i % CHAINS, loss, 0.0);
     }
 
     #[inline(always)]
@@ -468,36 +497,62 @@ impl<const LOW: bool, const C: usize> Accumulator for Product<LOW, C> {
 
     #[inline(always)]
     fn finish<M: Fma>(self) -> Partial {
-        const ENDS: usize = 8;
-        // The product of the rows of a block that end here is at most 2⁵¹².
-        let (mut excess, mut low, mut whole) = ([0.0; ENDS], [0.0; ENDS], [1.0; ENDS]);
-        for chains in 0..C / ENDS {
-            for i in 0..ENDS {
-                let chain = chains * ENDS + i;
-                excess[i] = M::mul_add(self.excess[chain], whole[i], excess[i]);
-                if LOW {
-                    low[i] = M::mul_add(self.excess_low[chain], whole[i], low[i]);
-                }
-                whole[i] *= self.whole[chain];
+        // Two chains end together: a block has 512 rows of each, and their product is at most 2⁵¹².
+        const ENDS: usize = CHAINS / 2;
+        let mut logs = Compensated::<ENDS>::ZERO;
+        for i in 0..ENDS {
+            let end = |i: usize| (self.excess[i], self.excess_low[i]);
+            let (excess, low) = Self::composed::<M>(end(i), end(i + ENDS));
+            if LOW {
+                (logs.sum[i], logs.lost[i]) = ln_1p_pair::<M>(excess, low);
+            } else {
+                let linear = self.linear.sum[i] + self.linear.sum[i + ENDS];
+                logs.sum[i] = linear + ln_1p::<M>(excess);
             }
         }
         if !LOW {
-            let mut sums = [0.0; ENDS];
-            for chains in 0..C / ENDS {
-                for i in 0..ENDS {
-                    sums[i] += self.linear.sum[chains * ENDS + i];
-                }
-            }
-            for i in 0..ENDS {
-                sums[i] += ln_1p::<M>(excess[i]);
-            }
-            let [a, b, c, d, e, f, g, h] = sums;
+            let [a, b, c, d, e, f, g, h] = logs.sum;
             return Partial { sum: ((a + b) + (c + d)) + ((e + f) + (g + h)), lost: 0.0 };
         }
-        let mut logs = Compensated::<ENDS>::ZERO;
-        for i in 0..ENDS {
-            (logs.sum[i], logs.lost[i]) = ln_1p_pair::<M>(excess[i], low[i]);
-        }
         self.linear.finish().plus(logs.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Partial;
+
+    /// Numerators of 63 bits in two parts; the expected value is their quotient by integer division, rounded once.
+    #[test]
+    fn a_quotient_of_two_parts_is_rounded_once() {
+        let mut worst: f64 = 0.0;
+        let mut state = 1_u64;
+        for i in 0..20_000 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let numerator = (state >> 1) | 1 << 62;
+            // Also divisors of more than 26 bits, and sums of two.
+            let divisor = (state.rotate_left(17) >> [63 - 20, 63 - 50, 1][i % 3]) | 1;
+            let parts = |x: u64| (x as f64, (i128::from(x) - (x as f64) as i128) as f64);
+            let ((sum, lost), divisor_parts) = (parts(numerator), parts(divisor));
+            let exact = (u128::from(numerator) << 64) / u128::from(divisor);
+            let expected = exact as f64 / 2.0_f64.powi(64);
+            let found = Partial { sum, lost }.over(divisor_parts);
+            let ulp = expected.next_up() - expected;
+            // In ulps, and exactly: the difference of the integers.
+            let error = (found * 2.0_f64.powi(64)) as i128 - exact as i128;
+            worst = worst.max(error.abs() as f64 / (ulp * 2.0_f64.powi(64)));
+        }
+        assert!((0.49..0.5001).contains(&worst), "{worst}");
+    }
+
+    #[test]
+    fn a_quotient_without_a_second_part() {
+        let over = |sum: f64, divisor: f64| Partial { sum, lost: 0.0 }.over((divisor, 0.0));
+        assert_eq!(over(1.0, 3.0), 1.0 / 3.0);
+        assert_eq!(over(1.0, -0.3), 1.0 / -0.3);
+        assert_eq!(over(f64::INFINITY, 7.0), f64::INFINITY);
+        assert_eq!(over(f64::NAN, 7.0).to_bits(), f64::NAN.to_bits());
+        assert_eq!(over(f64::MAX, 0.5), f64::INFINITY);
+        assert_eq!(over(0.0, 5.0), 0.0);
     }
 }
