@@ -41,9 +41,31 @@ pub(crate) trait Column<T: 'static>: Copy + Send + Sync {
         Self: 's;
 }
 
-/// A chunk that is padded.
+/// A chunk that is padded; nothing until there is one, which is quicker for small batches.
 #[repr(align(64))]
-pub(crate) struct Padded<T>([T; CHUNK]);
+pub(crate) struct Padded<T>(Option<[T; CHUNK]>);
+
+impl<T: Score> Padded<T> {
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self(None)
+    }
+
+    #[inline(always)]
+    pub(super) fn filled(&mut self, fill: T) -> &mut [T; CHUNK] {
+        self.0.insert([fill; CHUNK])
+    }
+
+    /// What is there; zeros, if nothing has been.
+    #[inline(always)]
+    pub(super) fn chunk(&mut self) -> &mut [T; CHUNK] {
+        self.0.get_or_insert_with(|| [T::zero(); CHUNK])
+    }
+
+    pub(super) fn rows(&self, rows: usize) -> &[T] {
+        self.0.as_ref().and_then(|chunk| chunk.get(..rows)).unwrap_or_default()
+    }
+}
 
 /// Rows that are brought together; nothing until there are some.
 #[repr(align(64))]
@@ -112,7 +134,7 @@ impl<'a, T: Score> Column<T> for &'a [T] {
 
     #[inline(always)]
     fn buffer() -> Padded<T> {
-        Padded([T::zero(); CHUNK])
+        Padded::new()
     }
 
     type Chunks<'s>
@@ -121,12 +143,7 @@ impl<'a, T: Score> Column<T> for &'a [T] {
         'a: 's;
 
     #[inline(always)]
-    fn chunks<'s>(
-        self,
-        rows: Range<usize>,
-        fill: T,
-        Padded(buffer): &'s mut Padded<T>,
-    ) -> &'s [[T; CHUNK]]
+    fn chunks<'s>(self, rows: Range<usize>, fill: T, buffer: &'s mut Padded<T>) -> &'s [[T; CHUNK]]
     where
         'a: 's,
     {
@@ -134,8 +151,7 @@ impl<'a, T: Score> Column<T> for &'a [T] {
         if rest.is_empty() {
             return whole;
         }
-        pad(rest, fill, buffer);
-        core::slice::from_ref(buffer)
+        core::slice::from_ref(pad(rest, fill, buffer))
     }
 }
 
@@ -148,11 +164,12 @@ impl<T> Chunks<T> for &[[T; CHUNK]] {
 
 /// Out of line: once a call, and compiled once.
 #[inline(never)]
-fn pad<T: Copy>(rows: &[T], fill: T, buffer: &mut [T; CHUNK]) {
-    *buffer = [fill; CHUNK];
-    for (slot, &x) in buffer.iter_mut().zip(rows) {
+fn pad<'s, T: Score>(rows: &[T], fill: T, buffer: &'s mut Padded<T>) -> &'s [T; CHUNK] {
+    let chunk = buffer.filled(fill);
+    for (slot, &x) in chunk.iter_mut().zip(rows) {
         *slot = x;
     }
+    chunk
 }
 
 /// A column that may be absent and then costs a little: constant. For combinations of options that would otherwise
@@ -172,7 +189,7 @@ impl<T: Score, C: Column<T>> Column<T> for Or<C> {
 
     #[inline(always)]
     fn buffer() -> Self::Buffer {
-        (Padded([T::zero(); CHUNK]), C::buffer())
+        (Padded::new(), C::buffer())
     }
 
     #[inline(always)]
@@ -196,10 +213,7 @@ impl<T: Score, C: Column<T>> Column<T> for Or<C> {
         C: 's,
     {
         match self.0 {
-            None => {
-                constant.0 = [fill; CHUNK];
-                OrChunks::Constant(&constant.0)
-            }
+            None => OrChunks::Constant(constant.filled(fill)),
             Some(column) => OrChunks::Rows(column.chunks(rows, fill, buffer)),
         }
     }
@@ -251,9 +265,9 @@ impl<T: Score> Scores<'_, T> {
         stretch: &'s mut Stretch<T>,
     ) -> &'s [[T; CHUNK]] {
         if rows.len() < CHUNK {
-            padded.0 = [fill; CHUNK];
-            self.bring(rows.start, padded.0.get_mut(..rows.len()).unwrap_or_default());
-            return core::slice::from_ref(&padded.0);
+            let chunk = padded.filled(fill);
+            self.bring(rows.start, chunk.get_mut(..rows.len()).unwrap_or_default());
+            return core::slice::from_ref(chunk);
         }
         let chunks = stretch.chunks(rows.len());
         self.bring(rows.start, chunks.as_flattened_mut());
@@ -309,7 +323,7 @@ impl<'a, T: Score> Column<T> for Scores<'a, T> {
 
     #[inline(always)]
     fn buffer() -> Self::Buffer {
-        (Padded([T::zero(); CHUNK]), Stretch::new())
+        (Padded::new(), Stretch::new())
     }
 
     #[inline(always)]

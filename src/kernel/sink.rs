@@ -6,7 +6,7 @@
 //! (b) Which of the two is looked at once a stretch, and the loop over the chunks is the same.
 
 use super::CHUNK;
-use super::columns::Stretch;
+use super::columns::{Padded, Stretch};
 use crate::score::Score;
 use core::ops::Range;
 
@@ -33,21 +33,21 @@ pub(crate) trait Sink<T: 'static>: Sized + Send {
 
 /// Slots that are not in the output: for a partial chunk, and for a stretch of whole ones.
 pub(crate) struct Spare<T> {
-    partial: [T; CHUNK],
+    partial: Padded<T>,
     whole: Stretch<T>,
 }
 
 impl<T: Score> Spare<T> {
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        Self { partial: [T::zero(); CHUNK], whole: Stretch::new() }
+        Self { partial: Padded::new(), whole: Stretch::new() }
     }
 
     /// Slots for so many rows.
     #[inline(always)]
     pub(crate) fn slots(&mut self, rows: usize) -> Slots<'_, T> {
         let chosen = if rows < CHUNK {
-            core::slice::from_mut(&mut self.partial)
+            core::slice::from_mut(self.partial.chunk())
         } else {
             self.whole.chunks(rows)
         };
@@ -56,11 +56,7 @@ impl<T: Score> Spare<T> {
 
     /// The results of so many rows.
     pub(crate) fn results(&self, rows: usize) -> &[T] {
-        if rows < CHUNK {
-            self.partial.get(..rows).unwrap_or_default()
-        } else {
-            self.whole.rows(rows)
-        }
+        if rows < CHUNK { self.partial.rows(rows) } else { self.whole.rows(rows) }
     }
 }
 
@@ -73,7 +69,7 @@ impl<T: Score> Sink<T> for () {
     }
     #[inline(always)]
     fn slots<'s>(&'s mut self, _: Range<usize>, spare: &'s mut Spare<T>) -> Slots<'s, T> {
-        Slots { chosen: core::slice::from_mut(&mut spare.partial), apart: 0, rejected: &mut [] }
+        Slots { chosen: core::slice::from_mut(spare.partial.chunk()), apart: 0, rejected: &mut [] }
     }
     #[inline(always)]
     fn finish(&mut self, _: Range<usize>, _: &Spare<T>) {}

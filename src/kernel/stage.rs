@@ -59,9 +59,9 @@ impl<const N: usize, const G: usize> Stage<N, G> {
         for (i, out) in group.zip(&mut self.0) {
             if let Some(chunk) = part.chunk(i) {
                 if M::LOCK_STEP {
-                    fill_chunk::<T, M, F, S, N, 2>(function, short, &chunk, out);
+                    fill_chunk::<T, M, F, S, P, N, 2>(function, short, &chunk, out);
                 } else {
-                    fill_chunk::<T, M, F, S, N, 1>(function, short, &chunk, out);
+                    fill_chunk::<T, M, F, S, P, N, 1>(function, short, &chunk, out);
                 }
             }
         }
@@ -92,7 +92,7 @@ impl<const N: usize, const G: usize> Stage<N, G> {
 
 /// `U` rows in lock step, half a chunk apart for two: in a loop of long chains, two side by side are quicker.
 #[inline(always)]
-fn fill_chunk<T, M, F, S, const N: usize, const U: usize>(
+fn fill_chunk<T, M, F, S, P, const N: usize, const U: usize>(
     function: F,
     short: S,
     chunk: &ChunkOf<'_, T>,
@@ -102,10 +102,14 @@ fn fill_chunk<T, M, F, S, const N: usize, const U: usize>(
     M: Fma,
     F: Function,
     S: Function,
+    P: Part<T>,
 {
     for j in 0..CHUNK / U {
         let z = chunk.row::<M, U>(j).z::<T::Working<M, U>>();
-        let (tail, short) = (function.tail(z).to_parts(), short.tail(z).to_parts());
+        let tail = function.tail(z);
+        // Nothing is there to bring it back.
+        let tail = if F::PLAIN && P::BARE { z.without_far_tail(tail) } else { tail };
+        let (tail, short) = (tail.to_parts(), short.tail(z).to_parts());
         let z = z.to_parts();
         let third = if N == 3 { short.0 } else { z.1 };
         let numbers = [z.0, tail.0, third, tail.1].map(Lanes::to_array);

@@ -455,6 +455,13 @@ impl<M: Fma, const U: usize> Precision<M, U> for Double<M, U> {
         Self { high, low }
     }
 
+    /// 2⁶⁰·e^−800 is below 2⁻¹⁰⁹⁴.
+    #[inline(always)]
+    fn without_far_tail(self, tail: Self) -> Self {
+        let far = self.high.magnitude().gt(Lanes::splat(800.0));
+        Self::select(far, Self::splat(0.0, 0.0), tail)
+    }
+
     #[inline(always)]
     fn unordered(self, other: Self) -> Mask<U> {
         self.high.unordered(other.high)

@@ -230,6 +230,12 @@ pub trait Precision<M: Fma, const U: usize>: Working {
     /// The product with a sum of two, the last operation before the rounding.
     fn last_times(self, factor: (f64, f64)) -> Self;
 
+    /// The tail e^−|z| of z = `self`, but 0 where even 2⁶⁰ of it is no number of the format.
+    #[inline(always)]
+    fn without_far_tail(self, tail: Self) -> Self {
+        tail
+    }
+
     /// Whether one of the two is NaN.
     fn unordered(self, other: Self) -> Mask<U>;
 
