@@ -310,6 +310,13 @@ fn format<T: Format>(criterion: &mut Criterion) {
     }, |level, [d, e]| {
         pairs(level, c, r).loss_and_gradients(Logistic, Reduction::Sum, d, e).unwrap()
     });
+    verb!(criterion, data, "total and both gradients", logistic as f, [c, r] => {
+        let (loss, gradient) = f(c - r);
+        (loss, [gradient, -gradient])
+    }, |level, [d, e]| {
+        let pairs = pairs(level, c, r);
+        pairs.total_and_gradients(Logistic, Reduction::Sum, d, e).unwrap().sum()
+    });
     // As every caller has to, these check the margins, weights or labels of each batch.
     verb!(criterion, data, "loss and margin gradient, with margins", logistic as f, [c, r, m] => {
         let (loss, gradient) = f(c - r - m);
