@@ -6,7 +6,8 @@
 use super::options::Verb as _;
 use super::pairs::Pairs;
 use super::verbs::Map;
-use crate::kernel::{Absent, CHUNK, Columns, Level, Out, Scores, Sigmoid};
+use crate::kernel::{Absent, CHUNK, Columns, Kernel, Level, Out, Scores, Sigmoid};
+use crate::math::Fma;
 use crate::reduce::Metrics;
 use crate::score::Score;
 
@@ -68,5 +69,22 @@ fn add(
         upstream: Absent,
     };
     Map { level, function: Sigmoid, len, sink: Out::contiguous(against) }.call(&columns);
-    metrics.add(chosen, rejected, against);
+    level.run(Tally { metrics, chosen, rejected, against });
+}
+
+/// [`Metrics::add`], compiled for each instruction set.
+struct Tally<'m> {
+    metrics: &'m mut Metrics,
+    chosen: &'m [f64],
+    rejected: &'m [f64],
+    against: &'m mut [f64],
+}
+
+impl Kernel for Tally<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<M: Fma>(self) {
+        self.metrics.add(self.chosen, self.rejected, self.against);
+    }
 }

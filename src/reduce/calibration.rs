@@ -39,6 +39,7 @@ pub(super) struct Calibration {
 impl Calibration {
     /// Adds pairs, at most 2^11, by whether chosen won and by the probability against it; without those whose
     /// probability is NaN.
+    #[inline(always)]
     pub(super) fn add(&mut self, wins: impl Iterator<Item = bool>, against: &[f64]) {
         debug_assert!(against.len() <= 1 << 11, "2^11 · 2^52 is to be a u64");
         // A power of two, with place 10 for NaN.

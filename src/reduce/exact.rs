@@ -138,6 +138,7 @@ impl ExactSum {
     }
 
     /// Adds the finite ones of `terms` and counts the others.
+    #[inline(always)]
     pub(crate) fn add_slice(&mut self, terms: &[f64]) -> NonFinite {
         let mut others = NonFinite::default();
         let mut window = Window::ZERO;

@@ -485,6 +485,7 @@ impl Metrics {
 
     /// Adds pairs, exact in f64 and at most 2^11 of them, with the probabilities q against chosen, which are
     /// overwritten. The caller leaves out pairs of weight 0.
+    #[inline(always)]
     pub(crate) fn add(&mut self, chosen: &[f64], rejected: &[f64], against: &mut [f64]) {
         self.calibration.add(chosen.iter().zip(rejected).map(|(c, r)| c > r), against);
         for q in &mut *against {
@@ -537,6 +538,7 @@ impl Rewards {
     };
 
     /// Adds scores and says whether all of them are finite.
+    #[inline(always)]
     fn add(&mut self, scores: &[f64]) -> bool {
         let others = self.sum.add_slice(scores);
         self.others.merge(others);
