@@ -6,7 +6,7 @@
 //! (b) Where a loss is log(1 + t) − a, the logarithms of a block are taken together, Σ log(1 + tᵢ) = log Π(1 + tᵢ), with
 //!     Π − 1 carried instead of Π so that tiny terms keep their relative precision: [`Product`].
 //! (c) Otherwise the values are added with their rounding errors: [`Values`].
-//! (d) Rows go in lock step, `U` at a time, `CHUNK/U` apart, at every instruction set: it is part of the order.
+//! (d) Products take rows in groups of `U`, `CHUNK/U` apart, at every instruction set: it is part of the order.
 
 use super::row::{Argument, Gradient, Value, evaluate, store};
 use super::stage::{Source, Stage, groups};
@@ -121,9 +121,9 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
                     let source = stage.source::<T, Gradient<L>, _>(&mut part, i, place);
                     let (Some(source), Some(slot)) = (source, slots.slot(i)) else { break };
                     let loss = self.loss;
-                    let doubt = if A::LOG_TERMS && !L::PLAIN && len < CHUNK {
+                    let doubt = if A::LOG_TERMS && !(L::PLAIN && M::LOCK_STEP) {
                         let mut apart = Apart::<A>::new();
-                        let doubt = sum_chunk::<T, M, L, S, _, N, U>(
+                        let doubt = sum_rows::<T, M, L, S, _, N, U>(
                             loss,
                             &source,
                             factor,
@@ -134,7 +134,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
                         apart.add_to::<M, U>(&mut sums, len);
                         doubt
                     } else {
-                        sum_chunk::<T, M, L, S, A, N, U>(
+                        sum_rows::<T, M, L, S, A, N, U>(
                             loss,
                             &source,
                             factor,
@@ -179,6 +179,31 @@ pub(super) fn reciprocal<M: Fma>(x: (f64, f64)) -> (f64, f64) {
 pub(super) fn is_strange((factor, _): (f64, f64)) -> bool {
     const LARGE: f64 = (1_u64 << 60) as f64;
     !(1.0 / LARGE..LARGE).contains(&factor.abs())
+}
+
+/// [`sum_chunk`], in lock step where that pays off: it is part of the order in which products are taken, and not of how
+/// rows are computed.
+#[inline(always)]
+fn sum_rows<T, M, L, S, A, const N: usize, const U: usize>(
+    loss: L,
+    source: &Source<'_, T, N>,
+    factor: (f64, f64),
+    gradients: &mut [T; CHUNK],
+    doubts: &mut Doubts,
+    sums: &mut A,
+) -> bool
+where
+    T: Score,
+    M: Fma,
+    L: PairLoss,
+    S: Sink<T>,
+    A: Accumulator,
+{
+    if M::LOCK_STEP {
+        sum_chunk::<T, M, L, S, A, N, U>(loss, source, factor, gradients, doubts, sums)
+    } else {
+        sum_chunk::<T, M, L, S, A, N, 1>(loss, source, factor, gradients, doubts, sums)
+    }
 }
 
 /// The gradients of a chunk, and its losses into `sums`. Whether some rows are in doubt.
@@ -463,7 +488,7 @@ impl<const LOW: bool> Accumulator for Product<LOW> {
     /// First the rows in lock step, then their chain.
     #[inline(always)]
     fn take<M: Fma, const U: usize>(&mut self, j: usize, [a, a_low, t, t_low]: [[f64; U]; 4]) {
-        const { assert!(CHAINS * U == CHUNK) };
+        debug_assert!(CHAINS * U == CHUNK);
         let mut group = (0.0, 0.0);
         each_lane! { u of U:
             let row = (t[u], t_low[u]);
