@@ -32,6 +32,7 @@ mod scalar;
 mod score;
 #[cfg(feature = "serde")]
 mod serialize;
+mod strength;
 
 pub use batch::{
     Comparisons, GroupTies, Groups, Pairs, PlackettLuce, Reduction, RewardStep, RewardTrainer,
@@ -40,8 +41,9 @@ pub use batch::{
 pub use error::Error;
 pub use kernel::Level;
 pub use loss::{
-    Centering, Exponential, Hinge, Ipo, Jet, Logistic, PairLoss, RobustLogistic, SquaredHinge,
-    Tuned,
+    Centering, Davidson, DavidsonTie, DavidsonWin, Exponential, Hinge, Ipo, Jet, Logistic,
+    PairLoss, RaoKupper, RaoKupperTie, RaoKupperWin, RobustLogistic, SquaredHinge,
+    TieProbabilities, Tuned,
 };
 pub use math::Working;
 pub use reduce::{CalibrationBin, Metrics, Ties, Total};
@@ -50,6 +52,7 @@ pub use scalar::{
     win_probability_from_strengths,
 };
 pub use score::Score;
+pub use strength::Strengths;
 
 /// The examples of the documents are tests.
 #[cfg(doctest)]

@@ -8,25 +8,35 @@
 //! | [`SquaredHinge`] | max(0, m − z)² | −2·max(0, m − z) | 2 for z < m, else 0 | 0 / ∞ |
 //! | [`Exponential`] | e⁻ᶻ | −e⁻ᶻ | e⁻ᶻ | 0 / ∞ |
 //! | [`Ipo`] | (z − 1/(2β))² | 2(z − 1/(2β)) | 2 | ∞ / ∞ |
+//! | [`RaoKupperWin`] | S(η−z) | −σ(η−z) | σ(η−z)σ(z−η) | 0 / ∞ |
+//! | [`RaoKupperTie`] | S(η−z) + S(η+z) − log(e²ᵑ−1) | σ(z−η) − σ(−z−η) | σ(η−z)σ(z−η) + σ(η+z)σ(−z−η) | ∞ / ∞ |
+//! | [`DavidsonWin`] | log(e^(z/2)+e^(−z/2)+ν) − z/2 | −P(loss) − ½P(tie) | P(win)P(loss) + ¼P(tie)(1−P(tie)) | 0 / ∞ |
+//! | [`DavidsonTie`] | log(e^(z/2)+e^(−z/2)+ν) − log ν | ½(P(win)−P(loss)) | the same | ∞ / ∞ |
 //!
 //! S(x) = log(1 + eˣ), σ(x) = 1/(1 + e⁻ˣ). To add a loss, write one file like `exponential.rs`; no kernel changes.
 
 mod centering;
+mod davidson;
 mod exponential;
 mod hinge;
 mod ipo;
 mod logistic;
+mod rao_kupper;
 mod robust_logistic;
 mod squared_hinge;
+mod ties;
 mod tuned;
 
 pub use centering::Centering;
+pub use davidson::{Davidson, DavidsonTie, DavidsonWin};
 pub use exponential::Exponential;
 pub use hinge::Hinge;
 pub use ipo::Ipo;
 pub use logistic::Logistic;
+pub use rao_kupper::{RaoKupper, RaoKupperTie, RaoKupperWin};
 pub use robust_logistic::RobustLogistic;
 pub use squared_hinge::SquaredHinge;
+pub use ties::TieProbabilities;
 pub use tuned::Tuned;
 
 use crate::error::Error;

@@ -13,6 +13,7 @@ mod lanes;
 mod logarithm;
 mod parameter;
 mod single;
+mod tie_parameter;
 mod wide;
 
 pub use double::Double;
@@ -24,6 +25,7 @@ pub use lanes::{Fma, Lanes, Mask};
 pub(crate) use lanes::{MOST_LANES, each_lane};
 pub(crate) use logarithm::{ln_1p, ln_1p_pair, logit, share};
 pub(crate) use parameter::{complement, quotient};
+pub(crate) use tie_parameter::{complement_of_exp, inverse_of_exp_m1, ln, ln_complement_of_exp};
 pub use wide::Wide;
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
