@@ -455,12 +455,12 @@ fn search<T: Number>(len: usize, of_sums: bool, seed: u64) -> (f64, f64, f64) {
                         let pull = 1.0 / (1.0 + z.exp()) / (2.0 * coefficient);
                         let near = pull * (1.0 + random.log_uniform(-40.0, -1.0));
                         if of_sums {
-                            (T::of((z + near) / 2.0), T::of((near - z) / 2.0))
+                            (T::of(0.5 * (z + near)), T::of(0.5 * (near - z)))
                         } else {
                             (T::of(near), T::of(near - z))
                         }
                     }
-                    1 => (T::of((z + a) / 2.0), T::of((a - z) / 2.0)),
+                    1 => (T::of(0.5 * (z + a)), T::of(0.5 * (a - z))),
                     2 => (T::of(random.uniform(-1.0, 1.0)), T::of(random.log_uniform(-30.0, 6.0))),
                     _ => (T::of(a), T::of(random.uniform(-5.0, 5.0))),
                 }
@@ -730,7 +730,7 @@ fn other_losses_are_centred_as_well() {
     assert_eq!(b, [1.0 + 0.75, 1.75, 1.0 - 1.0, 1.5]);
     let rewards = Center { coefficient: 0.25, of_sums: false }.centering();
     let (value, [a, b]) = run(&pairs, hinge, rewards, Reduction::Over(2.0));
-    assert_eq!(value, (2.5 + 0.25 * (0.25 + 1.0 + 9.0 + 0.25 + 1.0 + 1.0 + 4.0 + 1.0)) / 2.0);
+    assert_eq!(value, 0.5 * (2.5 + 0.25 * (0.25 + 1.0 + 9.0 + 0.25 + 1.0 + 1.0 + 4.0 + 1.0)));
     assert_eq!(a, [-0.375, 0.75, -0.75, 0.5]);
     assert_eq!(b, [0.75, 0.125, 0.25, 0.25]);
 }
