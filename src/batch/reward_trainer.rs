@@ -18,8 +18,14 @@ impl<T: Score> Pairs<'_, T> {
     /// The reduced loss with centred rewards, wᵢ·(lossᵢ + k·…), and its gradients with respect to the chosen and the
     /// rejected scores, in one pass.
     ///
-    /// Accuracy: each gradient is rounded once from ±wᵢ·L′(zᵢ) + 2k·wᵢ·…, to ½ ulp and a little, beside its zeros of its
-    /// larger term.
+    /// Accuracy: each gradient is rounded once from ±wᵢ·L′(zᵢ) + 2k·wᵢ·…: under [`Logistic`] ≤ 0.501 ulp (`f32`),
+    /// ≤ 0.55 ulp (`f64`; 0.507 is the largest found). Where its terms cancel to less than half of the largest, what goes
+    /// beyond the half ulp of the rounding is ≤ 2⁻¹⁶ ulp (`f32`), ≤ 2⁻⁴ ulp (`f64`; found 0.023) of that term. A reduced
+    /// loss of `f64` scores has ≤ 1 ulp (found 0.495 where nothing underflows), one of `f32` scores a relative error of at
+    /// most 4·10⁻¹⁵. For `f32` scores wᵢ·k·reward² must stay within the range of `f64`.
+    ///
+    /// Zeros are +0 in both gradients. With k = 0 they are those of
+    /// [`loss_and_gradients`](Pairs::loss_and_gradients).
     ///
     /// # Errors
     /// As for [`loss_and_gradients`](Pairs::loss_and_gradients).

@@ -87,9 +87,14 @@ fn row_results<M: Fma, P: Precision<M, 1>, L: PairLoss>(
     let zero = Lanes::splat(0.0);
     let (chosen, rejected) = (row.chosen, row.rejected.unwrap_or(zero));
     let beside = |other: Lanes<M, 1>| if centering.of_sum { -other } else { zero };
-    let counted = |reward: P| match row.extras.weight {
-        None => reward,
-        Some(weight) => reward.zero_where_zero(weight),
+    // A coefficient of 0 leaves nothing, even of an infinite reward.
+    let absent = P::constant(centering.coefficient).is_zero();
+    let counted = |reward: P| {
+        let reward = P::select(absent, P::constant(0.0), reward);
+        match row.extras.weight {
+            None => reward,
+            Some(weight) => reward.zero_where_zero(weight),
+        }
     };
     let a = counted(P::difference(chosen, beside(rejected)));
     let b = counted(P::difference(rejected, beside(chosen)));

@@ -7,7 +7,7 @@ use crate::error::Error;
 /// # Definition
 /// k·(chosen + rejected)², [`of_sums`](Centering::of_sums), or k·(chosen² + rejected²),
 /// [`of_rewards`](Centering::of_rewards). The former leaves the difference of the two alone, the latter draws them
-/// together.
+/// together. A coefficient k of 0 adds nothing, even where a reward is infinite.
 ///
 /// # Derivatives
 /// With respect to both scores 2k·(chosen + rejected), or 2k·chosen and 2k·rejected. They are added to ±L′(z) before the
