@@ -57,7 +57,7 @@ fn points<T: Format>(count: usize, edge: f64, seed: u64) -> Vec<(T, T)> {
                 4 => edge + random.uniform(-1.0, 1.0),
                 _ => 2.0 * edge + random.log_uniform(-20.0, 3.0),
             };
-        let rejected = if i % 2 == 0 { 0.0 } else { random.uniform(-30.0, 30.0) };
+        let rejected = if i.is_multiple_of(2) { 0.0 } else { random.uniform(-30.0, 30.0) };
         (T::of(rejected + z), T::of(rejected))
     };
     (0..count).map(point).collect()

@@ -27,12 +27,12 @@ use crate::score::Score;
 /// let drawn = Comparisons::new(&scores, &[0], &[2])?;
 /// let loss = decided.loss(model.win(), Reduction::Sum)? + drawn.loss(model.tie(), Reduction::Sum)?;
 /// // 2·log 2, and log(1 + e^−0.5) + log(1 + e^1.5) − log(e − 1)
-/// assert!((loss - 3.020467).abs() < 1e-6);
+/// assert!((loss - 3.020460).abs() < 1e-6);
 ///
 /// // By how much the loss changes with η: ½ + ½, and σ(−0.5) + σ(1.5) − 2/(1 − e⁻¹).
 /// let by_eta = decided.loss(model.win().eta_derivative(), Reduction::Sum)?
 ///     + drawn.loss(model.tie().eta_derivative(), Reduction::Sum)?;
-/// assert!((by_eta + 0.968841).abs() < 1e-6);
+/// assert!((by_eta + 0.968838).abs() < 1e-6);
 /// # Ok::<(), pairwise_loss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,8 +81,7 @@ impl RaoKupper {
     ///
     /// let TieProbabilities { win, tie, loss } = RaoKupper::new(3.0_f64.ln())?.probabilities(0.0_f64, 0.0);
     /// // 1/(1 + 3), what is left, 1/(1 + 3)
-    /// assert_eq!((win, loss), (0.25, 0.25));
-    /// assert!((tie - 0.5).abs() < 1e-15);
+    /// assert!((win - 0.25).abs() < 1e-15 && (tie - 0.5).abs() < 1e-15 && win == loss);
     /// # Ok::<(), pairwise_loss::Error>(())
     /// ```
     pub fn probabilities<T: Score>(self, chosen: T, rejected: T) -> TieProbabilities<T> {
