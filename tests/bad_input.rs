@@ -8,9 +8,9 @@
 //! (d) Left out, for want of memory: the 2³² scores that `Groups::new` refuses.
 
 use pairwise_loss::{
-    Centering, Comparisons, Error, Groups, Hinge, Ipo, Level, Logistic, Metrics, Pairs, Reduction,
-    RewardTrainer, RobustLogistic, Score, ScoreGradients, SquaredHinge, Strided, StridedMut, Total,
-    Tuned, log_sigmoid_into, sigmoid_into, softplus_into,
+    Centering, Comparisons, Davidson, Error, Groups, Hinge, Ipo, Level, Logistic, Metrics, Pairs,
+    RaoKupper, Reduction, RewardTrainer, RobustLogistic, Score, ScoreGradients, SquaredHinge,
+    Strengths, Strided, StridedMut, Total, Tuned, log_sigmoid_into, sigmoid_into, softplus_into,
 };
 use reference::Format;
 use std::collections::BTreeSet;
@@ -526,6 +526,63 @@ fn comparisons<T: Number>(table: &mut Table) {
     check(table, Comparisons::new(&scores, &[], &[]).expect("games"), Weights::Nothing(0));
 }
 
+fn strengths<T: Number>(table: &mut Table) {
+    let (values, x) = ([T::one(); 4], [T::one(); 5]);
+    let (winners, losers) = ([0, 1, 2], [1, 2, 0]);
+    let got = Strengths::new(&values, &winners, &losers[..2]);
+    table.length("Strengths::new", got, ("losers", 2), ("winners", 3));
+    let error = Error::IndexOutOfRange { name: "winners", position: 1, index: 4, len: 4 };
+    let got = Strengths::new(&values, &[0, 4, 2], &losers);
+    table.refused("Strengths::new", got, &error, "winners[1] is 4 where there are 4 scores");
+    let error = Error::SelfComparison { position: 2, index: 0 };
+    let got = Strengths::new(&values, &[0, 1, 0], &losers);
+    table.refused("Strengths::new", got, &error, "comparison 2 is of entry 0 with itself");
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let mut values = values;
+        values[2] = T::of(bad);
+        let got = Strengths::new(&values, &winners, &losers);
+        table.element("Strengths::new", got, ("strengths", 2, bad), "finite and > 0");
+    }
+
+    let games = Strengths::new(&values, &winners, &losers).expect("games");
+    for len in [0, 2, 4] {
+        let got = games.with_weights(&x[..len]);
+        table.length("Strengths::with_weights", got, ("weights", len), ("winners", 3));
+    }
+    for (weights, position, x) in spoilt::<T>(&BAD_WEIGHTS) {
+        if weights.len() == 3 {
+            let got = games.with_weights(&weights);
+            table.element("Strengths::with_weights", got, ("weights", position, x), FINITE);
+        }
+    }
+    let to = ("strengths", 4);
+    for len in [0, 3, 5] {
+        let got = untouched::<T, _>(len, |out| games.log_gradient_into(out));
+        table.length("Strengths::log_gradient_into", got, ("out", len), to);
+        let got = untouched::<T, _>(len, |out| games.wins_into(out));
+        table.length("Strengths::wins_into", got, ("out", len), to);
+        let got = untouched::<T, _>(len, |out| games.mm_step_into(&x[..4], out));
+        table.length("Strengths::mm_step_into", got, ("out", len), to);
+        let got = untouched::<T, _>(4, |out| games.mm_step_into(&x[..len], out));
+        table.length("Strengths::mm_step_into", got, ("wins", len), to);
+    }
+    let got = untouched::<T, _>(4, |out| {
+        games.mm_step_into(&[T::one(), T::zero(), T::one(), T::one()], out)
+    });
+    table.element("Strengths::mm_step_into", got, ("wins", 1, 0.0), "> 0");
+
+    // Entry 3 has played nobody; entry 0 of these has only won, entry 1 only lost.
+    let error = Error::IndexOutOfRange { name: "entry", position: 0, index: 4, len: 4 };
+    let message = "entry[0] is 4 where there are 4 scores";
+    table.refused("Strengths::mm_step", games.mm_step(4), &error, message);
+    table.refused("Strengths::newman_step", games.newman_step(4), &error, message);
+    table.element("Strengths::mm_step", games.mm_step(3), ("wins", 3, 0.0), "> 0");
+    table.element("Strengths::newman_step", games.newman_step(3), ("wins", 3, 0.0), "> 0");
+    let one = Strengths::new(&values, &[0], &[1]).expect("a game");
+    table.element("Strengths::newman_step", one.newman_step(0), ("losses", 0, 0.0), "> 0");
+    table.element("Strengths::newman_step", one.newman_step(1), ("wins", 1, 0.0), "> 0");
+}
+
 fn groups<T: Number>(table: &mut Table) {
     let scores = [T::one(), T::zero(), T::of(0.5), T::of(2.0)];
     let got = Groups::new(&scores, &[]);
@@ -629,6 +686,8 @@ fn parameters(table: &mut Table) {
         table.parameter("Tuned::smoothing", got, ("smoothing", x), "in [0, 1]");
     }
     for x in [-5e-324, -0.01].into_iter().chain(ENDLESS) {
+        table.parameter("RaoKupper::new", RaoKupper::new(x), ("eta", x), FINITE);
+        table.parameter("Davidson::new", Davidson::new(x), ("nu", x), FINITE);
         let named = ("coefficient", x);
         table.parameter("Centering::of_sums", Centering::of_sums(x), named, FINITE);
         table.parameter("Centering::of_rewards", Centering::of_rewards(x), named, FINITE);
@@ -714,6 +773,7 @@ fn of_format<T: Number>(table: &mut Table) {
     reductions_of_pairs::<T>(table);
     comparisons::<T>(table);
     groups::<T>(table);
+    strengths::<T>(table);
 }
 
 /// The type of an inherent `impl`, or of a function outside of one.

@@ -457,7 +457,7 @@ fn batches() {
 #[test]
 fn parameters_outside_their_domains() {
     for value in [-1e-300, f64::NAN, f64::INFINITY] {
-        let domain = "finite and ≥ 0";
+        let domain = "finite and >= 0";
         let is = |error: Error, name| match error {
             Error::InvalidParameter { name: n, value: v, domain: d } => {
                 assert_eq!((n, v.to_bits(), d), (name, value.to_bits(), domain));

@@ -52,7 +52,7 @@ impl Davidson {
     pub fn new(nu: f64) -> Result<Self, Error> {
         /// For log 0: e to the power of it is nothing beside any e^(−z/2) that is not 0 itself.
         const NONE: (f64, f64) = (-4e6, 0.0);
-        let nu = check("nu", nu, "finite and ≥ 0", nu >= 0.0 && nu.is_finite())?;
+        let nu = check("nu", nu, "finite and >= 0", nu >= 0.0 && nu.is_finite())?;
         let log_nu = if nu == 0.0 { NONE } else { math::ln(nu) };
         Ok(Self { nu, log_nu })
     }

@@ -46,7 +46,7 @@ impl RaoKupper {
     /// # Errors
     /// [`Error::InvalidParameter`] if η is not finite and ≥ 0.
     pub fn new(eta: f64) -> Result<Self, Error> {
-        let eta = check("eta", eta, "finite and ≥ 0", eta >= 0.0 && eta.is_finite())?;
+        let eta = check("eta", eta, "finite and >= 0", eta >= 0.0 && eta.is_finite())?;
         Ok(Self { eta })
     }
 
