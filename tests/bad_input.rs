@@ -1,8 +1,8 @@
 //! Every bad argument of every public function that returns `Result`: its own error, field by field, the exact words of
 //! the message, and outputs that hold bit for bit what they held.
 //!
-//! (a) A case names its function. At the end the names are those of all public functions in `src/` that return `Result`,
-//!     no more and no fewer, and every variant of `Error` has been seen.
+//! (a) A case names its function. At the end the names are those of all public functions in `src/` that return
+//!     `Result`, no more and no fewer, and every variant of `Error` has been seen.
 //! (b) Outputs are filled with NaNs of different payloads and with numbers.
 //! (c) The losses are hinges, whose kernels compile quickly: what is checked comes before any of them runs.
 //! (d) Left out, for want of memory: the 2³² scores that `Groups::new` refuses.

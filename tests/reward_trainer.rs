@@ -2,11 +2,11 @@
 //!
 //! (a) The truth of a row is w·(−log σ(c − r − m) + k·(c + r)²) and its two derivatives, as `Real`s; that of a batch is
 //!     their sum, added by halves so that its error bound stays small.
-//! (b) A mean is not divided: the result is multiplied by the divisor, exactly, before it is compared. That the bound of
-//!     the truth is far below the unit of the comparison is asserted each time.
+//! (b) A mean is not divided: the result is multiplied by the divisor, exactly, before it is compared. That the bound
+//!     of the truth is far below the unit of the comparison is asserted each time.
 //! (c) An error is counted in units in the last place of the result. Where the terms of a gradient, two or with a label
-//!     three, cancel to less than half of the largest one, what goes beyond the half unit of the last rounding is counted
-//!     in units of that term.
+//!     three, cancel to less than half of the largest one, what goes beyond the half unit of the last rounding is
+//!     counted in units of that term.
 
 use pairwise_loss::{
     Centering, Error, Hinge, Level, Logistic, Metrics, PairLoss, Pairs, Reduction, RewardTrainer,
@@ -102,8 +102,8 @@ struct Batch<T> {
 }
 
 impl<T: Number> Batch<T> {
-    /// Ordinary rewards, far ones, ties, sums near 0; margins of both signs. Bit n of `columns`: margins, weights, labels.
-    /// A row of weight 0 holds NaN.
+    /// Ordinary rewards, far ones, ties, sums near 0; margins of both signs. Bit n of `columns`: margins, weights,
+    /// labels. A row of weight 0 holds NaN.
     fn ordinary(len: usize, columns: usize, seed: u64) -> Self {
         let mut random = SplitMix64::new(seed);
         let mut batch = Self::of_pairs(&[]);

@@ -19,10 +19,10 @@ impl<T: Score> Pairs<'_, T> {
     /// rejected scores, in one pass.
     ///
     /// Accuracy: each gradient is rounded once from ±wᵢ·L′(zᵢ) + 2k·wᵢ·…: under [`Logistic`] ≤ 0.501 ulp (`f32`),
-    /// ≤ 0.55 ulp (`f64`; 0.507 is the largest found). Where its terms cancel to less than half of the largest, what goes
-    /// beyond the half ulp of the rounding is ≤ 2⁻¹⁶ ulp (`f32`), ≤ 2⁻⁴ ulp (`f64`; found 0.023) of that term. A reduced
-    /// loss of `f64` scores has ≤ 1 ulp (found 0.495 where nothing underflows), one of `f32` scores a relative error of at
-    /// most 4·10⁻¹⁵. For `f32` scores wᵢ·k·reward² must stay within the range of `f64`.
+    /// ≤ 0.55 ulp (`f64`; 0.507 is the largest found). Where its terms cancel to less than half of the largest, what
+    /// goes beyond the half ulp of the rounding is ≤ 2⁻¹⁶ ulp (`f32`), ≤ 2⁻⁴ ulp (`f64`; found 0.023) of that term. A
+    /// reduced loss of `f64` scores has ≤ 1 ulp (found 0.495 where nothing underflows), one of `f32` scores a relative
+    /// error of at most 4·10⁻¹⁵. For `f32` scores wᵢ·k·reward² must stay within the range of `f64`.
     ///
     /// Zeros are +0 in both gradients. With k = 0 they are those of
     /// [`loss_and_gradients`](Pairs::loss_and_gradients).
@@ -137,8 +137,8 @@ impl<L: PairLoss, R> Sum<L, R> {
 /// The loss of TRL's `RewardTrainer`, with its gradients and its metrics.
 ///
 /// # Definition
-/// The mean of −log σ(chosen − rejected − margin), margins being those of the [`Pairs`], and, where rewards are centred,
-/// coefficient · mean((chosen + rejected)²). Weights and labels of the pairs work as everywhere.
+/// The mean of −log σ(chosen − rejected − margin), margins being those of the [`Pairs`], and, where rewards are
+/// centred, coefficient · mean((chosen + rejected)²). Weights and labels of the pairs work as everywhere.
 ///
 /// # Reference
 /// `RewardTrainer.compute_loss` in [TRL](https://huggingface.co/docs/trl/reward_trainer).
@@ -165,8 +165,8 @@ pub struct RewardTrainer {
     centering: Option<Centering>,
 }
 
-/// What a step of a [`RewardTrainer`] comes to. The metrics are those of all pairs of the step; those of several steps or
-/// ranks are merged by [`Metrics::merge`].
+/// What a step of a [`RewardTrainer`] comes to. The metrics are those of all pairs of the step; those of several steps
+/// or ranks are merged by [`Metrics::merge`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct RewardStep {
     /// The loss, centring included.
@@ -192,8 +192,8 @@ impl RewardTrainer {
 
     /// The loss and the metrics of a batch, and the gradients with respect to the chosen and the rejected scores.
     ///
-    /// TRL reduces by the mean of the batch it sees; [`Reduction::Over`] with the number of pairs of all micro-batches and
-    /// ranks makes the sum of their losses the loss of the whole.
+    /// TRL reduces by the mean of the batch it sees; [`Reduction::Over`] with the number of pairs of all micro-batches
+    /// and ranks makes the sum of their losses the loss of the whole.
     ///
     /// # Errors
     /// As for [`Pairs::loss_and_gradients`].
@@ -232,8 +232,8 @@ impl RewardTrainer {
     }
 }
 
-/// The metrics under TRL's names. NaN where there are no pairs, which only [`Reduction::Sum`] and [`Reduction::Over`] let
-/// pass.
+/// The metrics under TRL's names. NaN where there are no pairs, which only [`Reduction::Sum`] and [`Reduction::Over`]
+/// let pass.
 impl RewardStep {
     /// The share of pairs with chosen > rejected: [`Metrics::accuracy`] with [`Ties::Wrong`].
     pub fn accuracy(&self) -> f64 {
