@@ -7,22 +7,25 @@ use crate::math::{self, Fma};
 use crate::scalar::win_probability_from_strengths;
 use crate::score::Score;
 
-/// Comparisons between entries with strengths π, the exponentials of scores: comparison k, of entry `winners[k]` over entry
+/// Comparisons between entries with strengths π, the exponentials of scores: comparison k, of entry `winners[k]` over
+/// entry
 /// `losers[k]`, was observed wₖ times (once where no weights are given), each time with probability
 /// π\[winner\]/(π\[winner\] + π\[loser\]).
 ///
-/// In these terms nₖ·p is an expected number of wins, and pᵢⱼ = πᵢ/(πᵢ + πⱼ). The likelihood has a maximum, one but for a
-/// common factor of all strengths, where from every entry to every other one leads a chain of wins (Ford 1957); else
-/// some strengths would have to be 0 or ∞.
+/// In these terms nₖ·p is an expected number of wins, and pᵢⱼ = πᵢ/(πᵢ + πⱼ). The likelihood has a maximum, one but
+/// for a common factor of all strengths, where from every entry to every other one leads a chain of wins (Ford 1957);
+/// else some strengths would have to be 0 or ∞.
 ///
 /// Two steps towards it are here, as functions from strengths to strengths; a solver is a loop.
 ///
 /// | step | formula | converges |
 /// |---|---|---|
-/// | [`mm_step`](Strengths::mm_step), [`mm_step_into`](Strengths::mm_step_into) | πᵢ ← πᵢ·(wins of i)/(expected wins of i) | one entry after the other, or all at once |
-/// | [`newman_step`](Strengths::newman_step) | πᵢ ← πᵢ·Σⱼ wᵢⱼ·pⱼᵢ / Σⱼ wⱼᵢ·pᵢⱼ | one entry after the other, mostly in fewer rounds |
+/// | [`mm_step`](Strengths::mm_step) | πᵢ ← πᵢ·(wins of i)/(expected wins of i) | in turn, or all at once |
+/// | [`newman_step`](Strengths::newman_step) | πᵢ ← πᵢ·Σⱼ wᵢⱼ·pⱼᵢ / Σⱼ wⱼᵢ·pᵢⱼ | in turn, mostly in fewer rounds |
 ///
-/// Neither ever lowers the likelihood, and neither fixes the common factor. For maxima to the last place,
+/// In turn: one entry after the other, each from the strengths as they are by then.
+/// [`mm_step_into`](Strengths::mm_step_into) is the step of all at once. Neither step ever lowers the likelihood, and
+/// neither fixes the common factor. For maxima to the last place,
 /// [`Comparisons`](crate::Comparisons) has the derivatives for Newton's method.
 ///
 /// ```
@@ -49,8 +52,8 @@ use crate::score::Score;
 /// # Reference
 /// L. R. Ford, *Solution of a ranking problem from binary comparisons*, American Mathematical Monthly 64 (1957) 28–33.
 /// D. R. Hunter, *MM algorithms for generalized Bradley–Terry models*, Annals of Statistics 32 (2004) 384–406.
-/// M. E. J. Newman, *Efficient computation of rankings from pairwise comparisons*, Journal of Machine Learning Research 24
-/// (2023) 238.
+/// M. E. J. Newman, *Efficient computation of rankings from pairwise comparisons*, Journal of Machine Learning
+/// Research 24 (2023) 238.
 #[derive(Clone, Copy, Debug)]
 pub struct Strengths<'a, T> {
     values: &'a [T],
@@ -62,12 +65,12 @@ pub struct Strengths<'a, T> {
 const STRENGTH: &str = "finite and > 0";
 
 impl<'a, T: Score> Strengths<'a, T> {
-    /// Comparison k is won by entry `winners[k]` of `strengths` against entry `losers[k]`. Only the strengths of entries
-    /// that take part are looked at.
+    /// Comparison k is won by entry `winners[k]` of `strengths` against entry `losers[k]`. Only the strengths of
+    /// entries that take part are looked at.
     ///
     /// # Errors
-    /// Those of [`Comparisons::new`](crate::Comparisons::new), and [`Error::InvalidElement`] if the strength of an entry that
-    /// takes part is not finite and > 0.
+    /// Those of [`Comparisons::new`](crate::Comparisons::new), and [`Error::InvalidElement`] if the strength of an
+    /// entry that takes part is not finite and > 0.
     pub fn new(strengths: &'a [T], winners: &'a [u32], losers: &'a [u32]) -> Result<Self, Error> {
         Comparisons::new(strengths, winners, losers)?;
         for position in winners.iter().chain(losers).map(|&entry| entry as usize) {
@@ -116,8 +119,8 @@ impl<'a, T: Score> Strengths<'a, T> {
         win_probability_from_strengths(self.strength(i), self.strength(j))
     }
 
-    /// The log-likelihood Σₖ wₖ·log(π\[winner\]/(π\[winner\] + π\[loser\])), without the binomial coefficients of grouped
-    /// counts; 0 for no comparisons.
+    /// The log-likelihood Σₖ wₖ·log(π\[winner\]/(π\[winner\] + π\[loser\])), without the binomial coefficients of
+    /// grouped counts; 0 for no comparisons.
     ///
     /// Relative error ≤ 10⁻¹⁵.
     ///
@@ -142,9 +145,9 @@ impl<'a, T: Score> Strengths<'a, T> {
         if lost.is_finite() { sum + lost } else { sum }
     }
 
-    /// Writes the derivatives of the log-likelihood with respect to the logarithms of the strengths, that is to the scores:
-    /// Σⱼ (wᵢⱼ − nᵢⱼ·pᵢⱼ), observed minus expected wins, summed without cancelling, w·pⱼᵢ a win and −w·pᵢⱼ a defeat.
-    /// With respect to πᵢ itself it is that over πᵢ.
+    /// Writes the derivatives of the log-likelihood with respect to the logarithms of the strengths, that is to the
+    /// scores: Σⱼ (wᵢⱼ − nᵢⱼ·pᵢⱼ), observed minus expected wins, summed without cancelling, w·pⱼᵢ a win and −w·pᵢⱼ a
+    /// defeat. With respect to πᵢ itself it is that over πᵢ.
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element a strength.
@@ -178,8 +181,8 @@ impl<'a, T: Score> Strengths<'a, T> {
     /// only them.
     ///
     /// # Errors
-    /// [`Error::IndexOutOfRange`] if there is no such entry; [`Error::InvalidElement`] if it has no wins, in which case the
-    /// likelihood has no maximum.
+    /// [`Error::IndexOutOfRange`] if there is no such entry; [`Error::InvalidElement`] if it has no wins, in which
+    /// case the likelihood has no maximum.
     pub fn mm_step(self, entry: u32) -> Result<T, Error> {
         let i = self.checked(entry)?;
         let (mut wins, mut expected) = (0.0, 0.0);
@@ -196,14 +199,14 @@ impl<'a, T: Score> Strengths<'a, T> {
     }
 
     /// Writes the MM step of every entry, all from the same strengths. `wins` are those of
-    /// [`wins_into`](Strengths::wins_into), which stay the same from step to step. An entry without comparisons keeps its
-    /// strength.
+    /// [`wins_into`](Strengths::wins_into), which stay the same from step to step. An entry without comparisons keeps
+    /// its strength.
     ///
     /// The iteration π ← step(π) converges; rescale π from time to time, if at all, to keep it in range.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`] if `wins` or `out` does not have one element a strength, [`Error::InvalidElement`] if an
-    /// entry that takes part has no wins, in which case the likelihood has no maximum.
+    /// [`Error::LengthMismatch`] if `wins` or `out` does not have one element a strength, [`Error::InvalidElement`] if
+    /// an entry that takes part has no wins, in which case the likelihood has no maximum.
     ///
     /// ```
     /// use pairwise_loss::Strengths;
@@ -245,16 +248,16 @@ impl<'a, T: Score> Strengths<'a, T> {
         Ok(())
     }
 
-    /// Newman's step of one entry: πᵢ·(Σⱼ wᵢⱼ·pⱼᵢ)/(Σⱼ wⱼᵢ·pᵢⱼ), its strength times the surprise of its wins over that of
-    /// its defeats. Newman's (Σⱼ wᵢⱼ·πⱼ/(πᵢ + πⱼ))/(Σⱼ wⱼᵢ/(πᵢ + πⱼ)) in a form that does not overflow.
+    /// Newman's step of one entry: πᵢ·(Σⱼ wᵢⱼ·pⱼᵢ)/(Σⱼ wⱼᵢ·pᵢⱼ), its strength times the surprise of its wins over that
+    /// of its defeats. Newman's (Σⱼ wᵢⱼ·πⱼ/(πᵢ + πⱼ))/(Σⱼ wⱼᵢ/(πᵢ + πⱼ)) in a form that does not overflow.
     ///
     /// It must be put into the place of the old strength before the next entry has its turn: then the likelihood never
-    /// falls. All at once it would not converge (two entries would change places for ever), which is why there is no such
-    /// form. Comparisons without the entry make no difference, as for [`mm_step`](Strengths::mm_step).
+    /// falls. All at once it would not converge (two entries would change places for ever), which is why there is no
+    /// such form. Comparisons without the entry make no difference, as for [`mm_step`](Strengths::mm_step).
     ///
     /// # Errors
-    /// [`Error::IndexOutOfRange`] if there is no such entry; [`Error::InvalidElement`] if it has no wins or no losses, in
-    /// which case the likelihood has no maximum.
+    /// [`Error::IndexOutOfRange`] if there is no such entry; [`Error::InvalidElement`] if it has no wins or no losses,
+    /// in which case the likelihood has no maximum.
     pub fn newman_step(self, entry: u32) -> Result<T, Error> {
         let i = self.checked(entry)?;
         let (mut wins, mut losses) = (0.0, 0.0);

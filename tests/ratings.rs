@@ -113,7 +113,8 @@ fn a_prior_bounds_what_games_do_not() {
 
 #[test]
 fn errors_are_those_of_contrasts() {
-    // Two players, one win each way a times: variance of the difference 1/(2a·¼), of either about the mean a quarter of it.
+    // Two players, one win each way a times: variance of the difference 1/(2a·¼), of either about the mean a quarter
+    // of it.
     let folder = tempfile::tempdir().unwrap();
     let games = load(&file(&folder, "winner,loser,weight\na,b,8\nb,a,8\n")).unwrap();
     let by = |zero| fit(&games, Model { zero, ..PLAIN }, || ()).unwrap().errors.unwrap();

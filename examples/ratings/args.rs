@@ -10,8 +10,9 @@ use clap::Parser;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "ratings")]
 pub struct Args {
-    /// Games: a CSV file with the columns `winner`, `loser`, and if need be `weight` (how many such games; 1), `tie` (0 or
-    /// 1; a tie is half a win for each) and `home` (the name of the one of the two who played at home, or nothing)
+    /// Games: a CSV file with the columns `winner`, `loser`, and if need be `weight` (how many such games; 1), `tie`
+    /// (0 or 1; a tie is half a win for each) and `home` (the name of the one of the two who played at home, or
+    /// nothing)
     #[arg(long, value_name = "FILE.csv")]
     pub games: Option<PathBuf>,
 

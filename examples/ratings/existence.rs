@@ -1,5 +1,5 @@
-//! Whether there are finite ratings at all: only if from every player to every other one leads a chain of wins (L. R. Ford,
-//! American Mathematical Monthly 64, 1957). If not, who is to blame.
+//! Whether there are finite ratings at all: only if from every player to every other one leads a chain of wins (L. R.
+//! Ford, American Mathematical Monthly 64, 1957). If not, who is to blame.
 
 use anyhow::{Result, bail};
 
@@ -86,8 +86,8 @@ impl Graph {
         Self { beaten }
     }
 
-    /// The number of the group of each player: players of one group are connected by wins both ways (Tarjan's algorithm,
-    /// with a stack of its own so that long chains are no problem).
+    /// The number of the group of each player: players of one group are connected by wins both ways (Tarjan's
+    /// algorithm, with a stack of its own so that long chains are no problem).
     fn strong_components(&self) -> Vec<usize> {
         const NONE: usize = usize::MAX;
         let n = self.beaten.len();

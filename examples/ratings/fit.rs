@@ -81,8 +81,8 @@ struct Evaluation {
 }
 
 impl Objective<'_> {
-    /// Each comparison's margin is s\[winner\] − s\[loser\] + its offset: h where the winner was at home, −h where the loser
-    /// was.
+    /// Each comparison's margin is s\[winner\] − s\[loser\] + its offset: h where the winner was at home, −h where the
+    /// loser was.
     fn offsets(&self, parameters: &[f64]) -> Vec<f64> {
         let advantage = if self.model.home { parameters[self.games.players.len()] } else { 0.0 };
         self.games.home.iter().map(|home| home * advantage).collect()
@@ -262,8 +262,8 @@ fn errors(covariance: &DMatrix<f64>, players: usize, zero: Zero) -> Vec<f64> {
     (0..players).map(|i| variance(i).max(0.0).sqrt()).collect()
 }
 
-/// The parameters at the minimum of the objective, and the number of iterations. The loop is that of argmin's `Executor`,
-/// whose observers could not borrow.
+/// The parameters at the minimum of the objective, and the number of iterations. The loop is that of argmin's
+/// `Executor`, whose observers could not borrow.
 fn maximise(objective: &Objective<'_>, mut on_iteration: impl FnMut()) -> Result<(Vec<f64>, u64)> {
     let start = vec![0.0; objective.games.players.len() + usize::from(objective.model.home)];
     let steepest = objective.evaluate(&start)?.1.l2_norm();

@@ -92,7 +92,8 @@ impl Games {
         self.home.push(f64::from(kind.3));
     }
 
-    /// Two players in one place and how often each of them won, a tie being half a win: (wins of one, wins of the other).
+    /// Two players in one place and how often each of them won, a tie being half a win: (wins of one, wins of the
+    /// other).
     pub fn results(&self) -> Vec<(f64, f64)> {
         let mut pairs: HashMap<(u32, u32, i8), usize> = HashMap::new();
         let mut results: Vec<(f64, f64)> = Vec::new();

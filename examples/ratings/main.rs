@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Where to look: `fit.rs` holds the likelihood and its derivatives, which is all that the crate is needed for, the
-//! home advantage included. `existence.rs` says when there are no finite ratings, and whose fault it is. The rest is what any
-//! such program has: a file in, a table and a plot out.
+//! home advantage included. `existence.rs` says when there are no finite ratings, and whose fault it is. The rest is
+//! what any such program has: a file in, a table and a plot out.
 
 pub mod args;
 pub mod existence;

@@ -3,22 +3,22 @@ use crate::error::Error;
 use crate::math::{self, Working};
 use crate::score::Score;
 
-/// The model of Davidson: a Bradley–Terry model in which ties are as likely as ν times the geometric mean of a win and a
-/// loss.
+/// The model of Davidson: a Bradley–Terry model in which ties are as likely as ν times the geometric mean of a win and
+/// a loss.
 ///
 /// # Definition
-/// P(win), P(tie), P(loss) are as e^(z/2) : ν : e^(−z/2), z = chosen − rejected; in strengths π, as πᵢ : ν·√(πᵢπⱼ) : πⱼ.
-/// The losses are −log P: [`win`](Davidson::win) for a pair that was decided, [`tie`](Davidson::tie) for one that was
-/// not. Their sum over a batch of each is the negative log-likelihood. A tie counts as half a win in the scores' likelihood
-/// equations.
+/// P(win), P(tie), P(loss) are as e^(z/2) : ν : e^(−z/2), z = chosen − rejected; in strengths π, as πᵢ : ν·√(πᵢπⱼ) :
+/// πⱼ. The losses are −log P: [`win`](Davidson::win) for a pair that was decided, [`tie`](Davidson::tie) for one that
+/// was not. Their sum over a batch of each is the negative log-likelihood. A tie counts as half a win in the scores'
+/// likelihood equations.
 ///
 /// # Domain
-/// ν is finite and ≥ 0. With ν = 0 there are no ties: [`win`](Davidson::win) is [`Logistic`](crate::Logistic), a tie costs
-/// ∞.
+/// ν is finite and ≥ 0. With ν = 0 there are no ties: [`win`](Davidson::win) is [`Logistic`](crate::Logistic), a tie
+/// costs ∞.
 ///
 /// # Reference
-/// R. R. Davidson, *On extending the Bradley–Terry model to accommodate ties in paired comparison experiments*, Journal of
-/// the American Statistical Association 65 (1970) 317–328.
+/// R. R. Davidson, *On extending the Bradley–Terry model to accommodate ties in paired comparison experiments*,
+/// Journal of the American Statistical Association 65 (1970) 317–328.
 ///
 /// ```
 /// use pairwise_loss::{Comparisons, Davidson, Reduction};
@@ -104,7 +104,8 @@ impl Davidson {
 /// ∂L/∂log ν = P(tie), [`log_nu_derivative`](DavidsonWin::log_nu_derivative).
 ///
 /// # Method
-/// With u = log ν − |z|/2 and r = e^−|z|·σ(−u) the value is max(−z, 0) + log(1 + eᵘ) + log(1 + r): no term cancels another.
+/// With u = log ν − |z|/2 and r = e^−|z|·σ(−u) the value is max(−z, 0) + log(1 + eᵘ) + log(1 + r): no term cancels
+/// another.
 ///
 /// # Special values
 /// z = +∞: 0, 0, 0. z = −∞: ∞, −1, 0. z = NaN: NaN.
@@ -126,11 +127,11 @@ pub struct DavidsonWin {
 }
 
 impl DavidsonWin {
-    /// ∂L/∂log ν = P(tie) as a function of the margin: its value is ∂L/∂log ν, its derivatives are those of that number with
-    /// respect to z, −½·P(tie)·(P(win) − P(loss)) the first.
+    /// ∂L/∂log ν = P(tie) as a function of the margin: its value is ∂L/∂log ν, its derivatives are those of that
+    /// number with respect to z, −½·P(tie)·(P(win) − P(loss)) the first.
     ///
-    /// It goes where a loss goes, so that it has every verb of a batch, with weights and labels: the sum is the gradient
-    /// with respect to log ν.
+    /// It goes where a loss goes, so that it has every verb of a batch, with weights and labels: the sum is the
+    /// gradient with respect to log ν.
     pub fn log_nu_derivative(self) -> impl PairLoss {
         Rate { log_nu: self.log_nu, of_tie: false }
     }
@@ -181,8 +182,8 @@ pub struct DavidsonTie {
 }
 
 impl DavidsonTie {
-    /// ∂L/∂log ν = −P(win) − P(loss) as a function of the margin: its value is ∂L/∂log ν, its derivatives are those of that
-    /// number with respect to z. It goes where a loss goes.
+    /// ∂L/∂log ν = −P(win) − P(loss) as a function of the margin: its value is ∂L/∂log ν, its derivatives are those of
+    /// that number with respect to z. It goes where a loss goes.
     pub fn log_nu_derivative(self) -> impl PairLoss {
         Rate { log_nu: self.log_nu, of_tie: true }
     }

@@ -7,8 +7,8 @@ use crate::score::Score;
 ///
 /// # Definition
 /// P(win) = σ(z − η), P(loss) = σ(−z − η), P(tie) = 1 − P(win) − P(loss) = (e²ᵑ − 1)·P(win)·P(loss); z = chosen −
-/// rejected. The losses are −log P: [`win`](RaoKupper::win) for a pair that was decided, [`tie`](RaoKupper::tie) for one
-/// that was not. Their sum over a batch of each is the negative log-likelihood.
+/// rejected. The losses are −log P: [`win`](RaoKupper::win) for a pair that was decided, [`tie`](RaoKupper::tie) for
+/// one that was not. Their sum over a batch of each is the negative log-likelihood.
 ///
 /// # Domain
 /// η is finite and ≥ 0. With η = 0 there are no ties: [`win`](RaoKupper::win) is [`Logistic`], a tie costs ∞.
@@ -120,8 +120,8 @@ impl RaoKupperWin {
     /// ∂L/∂η = σ(η − z) as a function of the margin: its value is ∂L/∂η, its derivatives are those of that number with
     /// respect to z, −σ(η − z)·σ(z − η) the first.
     ///
-    /// It goes where a loss goes, so that it has every verb of a batch, with weights and labels: the sum is the gradient
-    /// with respect to η.
+    /// It goes where a loss goes, so that it has every verb of a batch, with weights and labels: the sum is the
+    /// gradient with respect to η.
     pub fn eta_derivative(self) -> impl PairLoss {
         WinRate { eta: self.eta }
     }
