@@ -2,7 +2,7 @@
 //! negations of each other.
 
 use super::row::{Kind, Row, store};
-use super::sum::{Accumulator as _, Partial, Values, reciprocal};
+use super::sum::{Accumulator as _, Partial, Terms as _, Values, reciprocal};
 use super::{CHUNK, ChunkOf, Gradient, Kernel, Part, Rows, parts};
 use crate::loss::{Centering, PairLoss};
 use crate::math::{Fma, Lanes, Precision};

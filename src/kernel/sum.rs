@@ -6,7 +6,7 @@
 //! (b) Where a loss is log(1 + t) − a, the logarithms of a block are taken together, Σ log(1 + tᵢ) = log Π(1 + tᵢ), with
 //!     Π − 1 carried instead of Π so that tiny terms keep their relative precision: [`Product`].
 //! (c) Otherwise the values are added with their rounding errors: [`Values`].
-//! (d) Products take rows in groups of `U`, `CHUNK/U` apart, at every instruction set: it is part of the order.
+//! (d) Products take rows two by two, half a chunk apart, at every instruction set: it is part of the order.
 
 use super::row::{Argument, Gradient, Value, evaluate, store};
 use super::stage::{Source, Stage, groups};
@@ -85,16 +85,23 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> Kernel for SumKernel<'_, T, 
 
     #[inline(always)]
     fn run<M: Fma>(self) -> Partial {
-        match (L::HAS_LOG_TERMS && !R::WEIGHTED, T::DOUBTS) {
-            (true, false) => self.accumulate::<M, Product<false>, 2, 2, 2>(),
-            (true, true) => self.accumulate::<M, Product<true>, 4, 2, 2>(),
-            (false, false) => self.accumulate::<M, Values, 2, 2, 1>(),
-            (false, true) => self.accumulate::<M, Values, 4, 1, 2>(),
-        }
+        // Which rows are computed side by side is no part of the result.
+        if M::LOCK_STEP { self.by::<M, 2>() } else { self.by::<M, 1>() }
     }
 }
 
 impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
+    /// The sum, `U` rows in lock step.
+    #[inline(always)]
+    fn by<M: Fma, const U: usize>(self) -> Partial {
+        match (L::HAS_LOG_TERMS && !R::WEIGHTED, T::DOUBTS) {
+            (true, false) => self.accumulate::<M, Product<false>, 2, 2, U>(),
+            (true, true) => self.accumulate::<M, Product<true>, 4, 2, U>(),
+            (false, false) => self.accumulate::<M, Values, 2, 2, U>(),
+            (false, true) => self.accumulate::<M, Values, 4, 1, U>(),
+        }
+    }
+
     #[inline(always)]
     fn accumulate<M: Fma, A: Accumulator, const N: usize, const G: usize, const U: usize>(
         self,
@@ -121,9 +128,9 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
                     let source = stage.source::<T, Gradient<L>, _>(&mut part, i, place);
                     let (Some(source), Some(slot)) = (source, slots.slot(i)) else { break };
                     let loss = self.loss;
-                    let doubt = if A::LOG_TERMS && !(L::PLAIN && M::LOCK_STEP) {
+                    let doubt = if A::LOG_TERMS && !(L::PLAIN && U == PER_CHAIN) {
                         let mut apart = Apart::<A>::new();
-                        let doubt = sum_rows::<T, M, L, S, _, N, U>(
+                        let doubt = sum_chunk::<T, M, L, S, _, N, U>(
                             loss,
                             &source,
                             factor,
@@ -131,10 +138,10 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
                             &mut doubts,
                             &mut apart,
                         );
-                        apart.add_to::<M, U>(&mut sums, len);
+                        apart.add_to::<M>(&mut sums, len);
                         doubt
                     } else {
-                        sum_rows::<T, M, L, S, A, N, U>(
+                        sum_chunk::<T, M, L, S, A, N, U>(
                             loss,
                             &source,
                             factor,
@@ -181,31 +188,6 @@ pub(super) fn is_strange((factor, _): (f64, f64)) -> bool {
     !(1.0 / LARGE..LARGE).contains(&factor.abs())
 }
 
-/// [`sum_chunk`], in lock step where that pays off: it is part of the order in which products are taken, and not of how
-/// rows are computed.
-#[inline(always)]
-fn sum_rows<T, M, L, S, A, const N: usize, const U: usize>(
-    loss: L,
-    source: &Source<'_, T, N>,
-    factor: (f64, f64),
-    gradients: &mut [T; CHUNK],
-    doubts: &mut Doubts,
-    sums: &mut A,
-) -> bool
-where
-    T: Score,
-    M: Fma,
-    L: PairLoss,
-    S: Sink<T>,
-    A: Accumulator,
-{
-    if M::LOCK_STEP {
-        sum_chunk::<T, M, L, S, A, N, U>(loss, source, factor, gradients, doubts, sums)
-    } else {
-        sum_chunk::<T, M, L, S, A, N, 1>(loss, source, factor, gradients, doubts, sums)
-    }
-}
-
 /// The gradients of a chunk, and its losses into `sums`. Whether some rows are in doubt.
 #[inline(always)]
 fn sum_chunk<T, M, L, S, A, const N: usize, const U: usize>(
@@ -221,7 +203,7 @@ where
     M: Fma,
     L: PairLoss,
     S: Sink<T>,
-    A: Accumulator,
+    A: Terms,
 {
     let mut any = 0;
     // A local array, because the compiler does not see that the place of the gradients overlaps no column.
@@ -302,8 +284,8 @@ fn settle<T: Score, M: Fma, L: PairLoss, S: Sink<T>, A: Accumulator>(
     }
 }
 
-/// Running sums in interleaved chains.
-pub(super) trait Accumulator: Copy {
+/// What the rows of a chunk come to.
+pub(super) trait Terms: Copy {
     /// Whether it takes the parts of (a, t) of log(1 + t) − a; else a value, what its rounding lost, and nothing.
     const LOG_TERMS: bool;
 
@@ -311,7 +293,10 @@ pub(super) trait Accumulator: Copy {
 
     /// The terms of rows j, j + `CHUNK/U`, … of a chunk. Padded rows are among them.
     fn take<M: Fma, const U: usize>(&mut self, j: usize, terms: [[f64; U]; 4]);
+}
 
+/// Running sums in interleaved chains.
+pub(super) trait Accumulator: Terms {
     /// The loss of row `i` of a chunk, instead of its terms.
     fn settle(&mut self, i: usize, loss: f64);
 
@@ -328,24 +313,17 @@ struct Apart<A>([[f64; CHUNK]; 4], PhantomData<A>);
 
 impl<A: Accumulator> Apart<A> {
     #[inline(always)]
-    fn add_to<M: Fma, const U: usize>(&mut self, sums: &mut A, rows: usize) {
+    fn add_to<M: Fma>(&mut self, sums: &mut A, rows: usize) {
         for column in &mut self.0 {
             column[rows.min(CHUNK)..].fill(0.0);
         }
-        for j in 0..CHUNK / U {
-            sums.take::<M, U>(
-                j,
-                self.0.map(|column| {
-                    let mut out = [0.0; U];
-                    each_lane! { u of U: out[u] = column[u * (CHUNK / U) + j]; }
-                    out
-                }),
-            );
+        for j in 0..CHAINS {
+            sums.take::<M, PER_CHAIN>(j, self.0.map(|column| [column[j], column[j + CHAINS]]));
         }
     }
 }
 
-impl<A: Accumulator> Accumulator for Apart<A> {
+impl<A: Accumulator> Terms for Apart<A> {
     const LOG_TERMS: bool = A::LOG_TERMS;
 
     #[inline(always)]
@@ -359,15 +337,6 @@ impl<A: Accumulator> Accumulator for Apart<A> {
             each_lane! { u of U: column[u * (CHUNK / U) + j] = terms[u]; }
         }
     }
-
-    /// It is `A` that is asked.
-    fn settle(&mut self, _: usize, _: f64) {}
-
-    fn close(&mut self, _: usize) {}
-
-    fn finish<M: Fma>(self) -> Partial {
-        Partial::ZERO
-    }
 }
 
 /// Σ (value + lost) of row i of each chunk, with the errors of the additions; and the values of one chunk.
@@ -377,7 +346,7 @@ pub(super) struct Values {
     chunk: Compensated<CHUNK>,
 }
 
-impl Accumulator for Values {
+impl Terms for Values {
     const LOG_TERMS: bool = false;
 
     #[inline(always)]
@@ -392,7 +361,9 @@ impl Accumulator for Values {
             self.chunk.lost[u * (CHUNK / U) + j] = lost[u];
         }
     }
+}
 
+impl Accumulator for Values {
     fn settle(&mut self, i: usize, loss: f64) {
         self.chunk.sum[i] = loss;
         self.chunk.lost[i] = 0.0;
@@ -447,8 +418,9 @@ impl<const C: usize> Compensated<C> {
     }
 }
 
-/// Chains of products: two rows of a chunk go to each.
-const CHAINS: usize = CHUNK / 2;
+/// Rows of a chunk that a chain of products takes, half a chunk apart, and the number of such chains.
+const PER_CHAIN: usize = 2;
+const CHAINS: usize = CHUNK / PER_CHAIN;
 
 /// log Π (1 + t) − Σ a of each chain, as −Σ a and E = Π − 1; with the low parts of a and t if there are `LOW`.
 #[derive(Clone, Copy)]
@@ -477,7 +449,7 @@ impl<const LOW: bool> Product<LOW> {
     }
 }
 
-impl<const LOW: bool> Accumulator for Product<LOW> {
+impl<const LOW: bool> Terms for Product<LOW> {
     const LOG_TERMS: bool = true;
 
     #[inline(always)]
@@ -488,7 +460,7 @@ impl<const LOW: bool> Accumulator for Product<LOW> {
     /// First the rows in lock step, then their chain.
     #[inline(always)]
     fn take<M: Fma, const U: usize>(&mut self, j: usize, [a, a_low, t, t_low]: [[f64; U]; 4]) {
-        debug_assert!(CHAINS * U == CHUNK);
+        debug_assert!(U == PER_CHAIN);
         let mut group = (0.0, 0.0);
         each_lane! { u of U:
             let row = (t[u], t_low[u]);
@@ -512,7 +484,9 @@ impl<const LOW: bool> Accumulator for Product<LOW> {
             }
         }
     }
+}
 
+impl<const LOW: bool> Accumulator for Product<LOW> {
     fn settle(&mut self, i: usize, loss: f64) {
         self.linear.add(i % CHAINS, loss, 0.0);
     }
