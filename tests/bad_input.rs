@@ -12,7 +12,7 @@ use pairwise_loss::{
     RaoKupper, Reduction, RewardTrainer, RobustLogistic, Score, ScoreGradients, SquaredHinge,
     Strengths, Strided, StridedMut, Total, Tuned, log_sigmoid_into, sigmoid_into, softplus_into,
 };
-use reference::Format;
+use reference::{Format, bits};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::Path;
@@ -20,21 +20,14 @@ use std::path::Path;
 trait Number: Score + Format {
     /// A NaN with an empty payload, of negative sign.
     const NAN: u64;
-    fn of(x: f64) -> Self;
 }
 
 impl Number for f32 {
     const NAN: u64 = 0xffc0_0000;
-    fn of(x: f64) -> Self {
-        x as Self
-    }
 }
 
 impl Number for f64 {
     const NAN: u64 = 0xfff8_0000_0000_0000;
-    fn of(x: f64) -> Self {
-        x
-    }
 }
 
 /// What an output holds before a call.
@@ -53,7 +46,6 @@ fn untouched<T: Number, V>(
     len: usize,
     call: impl FnOnce(&mut [T]) -> Result<V, Error>,
 ) -> Result<V, Error> {
-    let bits = |x: &[T]| x.iter().map(|&x| Format::bits(x)).collect::<Vec<_>>();
     let mut out = dirty::<T>(len);
     let result = call(&mut out);
     assert_eq!(bits(&out), bits(&dirty::<T>(len)), "written to");

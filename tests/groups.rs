@@ -5,7 +5,7 @@ use pairwise_loss::{
     SquaredHinge, Total,
 };
 use reference::random::SplitMix64;
-use reference::{Format, Loss, Options, Real, pair, ulp};
+use reference::{Format, Loss, Options, Real, bits, pair, ulp};
 
 /// A format under test, with the promises made for it.
 trait Number: Score + Format {
@@ -15,44 +15,22 @@ trait Number: Score + Format {
     const REDUCED: f64;
     /// Half a unit in the last place of 1.
     const HALF_UNIT: f64;
-    /// What outputs hold before a call.
-    const SENTINEL: Self;
-
-    fn of(x: f64) -> Self;
-
-    fn wide(self) -> f64 {
-        Format::to_f64(self)
-    }
 }
 
 impl Number for f32 {
     const PROMPT: f64 = 0.501;
     const REDUCED: f64 = 1e-12;
     const HALF_UNIT: f64 = f32::EPSILON as f64 / 2.0;
-    const SENTINEL: Self = 77.0;
-
-    fn of(x: f64) -> Self {
-        x as Self
-    }
 }
 
 impl Number for f64 {
     const PROMPT: f64 = 0.54;
     const REDUCED: f64 = 2.5e-16;
     const HALF_UNIT: f64 = f64::EPSILON / 2.0;
-    const SENTINEL: Self = 77.0;
-
-    fn of(x: f64) -> Self {
-        x
-    }
 }
 
 const REDUCTIONS: [Reduction; 4] =
     [Reduction::Sum, Reduction::Mean, Reduction::WeightedMean, Reduction::Over(7.3)];
-
-fn bits<T: Number>(x: &[T]) -> Vec<u64> {
-    x.iter().map(|&x| Format::bits(x)).collect()
-}
 
 /// A batch that owns what it borrows.
 #[derive(Clone)]

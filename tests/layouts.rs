@@ -9,8 +9,8 @@ use pairwise_loss::{
     Error, Hinge, Level, Logistic, PairLoss, Pairs, Reduction, Score, ScoreGradients, Strided,
     StridedMut,
 };
-use reference::Format;
 use reference::random::SplitMix64;
+use reference::{Format, bits, dirty};
 
 /// More rows than one piece of a batch that is divided has, and no multiple of anything.
 const DIVIDED: usize = 3 * 16_384 + 4096 + 32 + 7;
@@ -22,31 +22,14 @@ trait Number: Score + Format {}
 impl Number for f32 {}
 impl Number for f64 {}
 
-fn of<T: Number>(x: f64) -> T {
-    <T as num_traits::NumCast>::from(x).expect("floats convert")
-}
-
-fn bits<T: Number>(x: &[T]) -> Vec<u64> {
-    x.iter().map(|&x| Format::bits(x)).collect()
-}
-
-/// What outputs hold before a call: a NaN that no computation returns.
-fn sentinel<T: Number>() -> T {
-    Format::from_bits(if T::BITS == 32 { 0xffed_cba9 } else { 0xffff_edcb_a987_6543 })
-}
-
-fn dirty<T: Number>(len: usize) -> Vec<T> {
-    vec![sentinel(); len]
-}
-
 /// Numbers of all kinds, NaN and infinities among them.
 fn wild<T: Number>(len: usize, seed: u64) -> Vec<T> {
     let mut random = SplitMix64::new(seed);
     let mut number = || match random.below(16) {
         0 => [T::nan(), T::infinity(), T::neg_infinity(), T::neg_zero(), T::max_value()]
             [random.below(5) as usize],
-        1 => of(random.log_uniform(-120.0, 100.0)),
-        _ => of(random.uniform(-6.0, 6.0)),
+        1 => T::of(random.log_uniform(-120.0, 100.0)),
+        _ => T::of(random.uniform(-6.0, 6.0)),
     };
     (0..len).map(|_| number()).collect()
 }
@@ -62,8 +45,9 @@ struct Columns<T> {
 impl<T: Number> Columns<T> {
     fn new(len: usize) -> Self {
         let mut random = SplitMix64::new(4);
-        let weights = (0..len).map(|i| of([0.0, 1.0, random.uniform(0.0, 9.0)][i % 3])).collect();
-        let labels = (0..len).map(|i| of([1.0, 0.5, random.uniform(0.0, 1.0)][i % 3])).collect();
+        let weights =
+            (0..len).map(|i| T::of([0.0, 1.0, random.uniform(0.0, 9.0)][i % 3])).collect();
+        let labels = (0..len).map(|i| T::of([1.0, 0.5, random.uniform(0.0, 1.0)][i % 3])).collect();
         let column = |seed| wild(len, seed);
         Self { chosen: column(1), rejected: column(2), margins: column(3), weights, labels }
     }
@@ -213,7 +197,7 @@ fn check_scores<T: Number, L: PairLoss>(loss: L, columns: &Columns<T>, options: 
     let contiguous = Pairs::new(chosen, rejected).expect("pairs").with_level(level);
     let expected = outcome(&columns.with_options(contiguous, options), loss);
     for layout in LAYOUTS {
-        let buffers = layout.store(chosen, rejected, sentinel());
+        let buffers = layout.store(chosen, rejected, T::SENTINEL);
         let pairs = layout.pairs(&buffers, columns.len()).with_level(level);
         assert_eq!(pairs.len(), columns.len());
         let got = outcome(&columns.with_options(pairs, options), loss);
@@ -279,7 +263,7 @@ fn check_gradients<T: Number>(columns: &Columns<T>, options: u8, level: Level) {
 
     for layout in LAYOUTS {
         let context = (layout, len, options, level);
-        let there = layout.store(&wild(len, 8), &wild(len, 9), sentinel());
+        let there = layout.store(&wild(len, 8), &wild(len, 9), T::SENTINEL);
         let expected = |chosen: &[T], rejected: &[T], added: bool| {
             let column = |old: &[T], new: &[T]| -> Vec<T> {
                 if added {
@@ -289,14 +273,14 @@ fn check_gradients<T: Number>(columns: &Columns<T>, options: u8, level: Level) {
                 }
             };
             let chosen = column(&wild(len, 8), chosen);
-            layout.store(&chosen, &column(&wild(len, 9), rejected), sentinel()).map(|b| bits(&b))
+            layout.store(&chosen, &column(&wild(len, 9), rejected), T::SENTINEL).map(|b| bits(&b))
         };
         for added in [false, true] {
             let start = || {
                 if added {
                     there.clone()
                 } else {
-                    layout.store(&dirty(len), &dirty(len), sentinel())
+                    layout.store(&dirty(len), &dirty(len), T::SENTINEL)
                 }
             };
             let mut fused = start();

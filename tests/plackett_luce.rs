@@ -3,7 +3,7 @@
 
 use pairwise_loss::{Error, Groups, Level, Logistic, Pairs, PlackettLuce, Reduction, Score, Total};
 use reference::random::SplitMix64;
-use reference::{Format, Real, ulp};
+use reference::{Format, Real, bits, ulp};
 
 /// A format under test, with the promises made for it.
 trait Number: Score + Format {
@@ -14,14 +14,6 @@ trait Number: Score + Format {
     const TERMS: f64;
     /// Relative error of a reduced loss.
     const REDUCED: f64;
-    const CANONICAL_NAN: u64;
-    const SENTINEL: Self;
-
-    fn of(x: f64) -> Self;
-
-    fn wide(self) -> f64 {
-        Format::to_f64(self)
-    }
 }
 
 impl Number for f32 {
@@ -29,12 +21,6 @@ impl Number for f32 {
     const GRADIENT: f64 = 0.501;
     const TERMS: f64 = 1e-12;
     const REDUCED: f64 = 1e-15;
-    const CANONICAL_NAN: u64 = 0x7fc0_0000;
-    const SENTINEL: Self = 77.0;
-
-    fn of(x: f64) -> Self {
-        x as Self
-    }
 }
 
 impl Number for f64 {
@@ -42,12 +28,6 @@ impl Number for f64 {
     const GRADIENT: f64 = 0.54;
     const TERMS: f64 = 2e-18;
     const REDUCED: f64 = 2.3e-16;
-    const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
-    const SENTINEL: Self = 77.0;
-
-    fn of(x: f64) -> Self {
-        x
-    }
 }
 
 const REDUCTIONS: [Reduction; 4] =
@@ -55,10 +35,6 @@ const REDUCTIONS: [Reduction; 4] =
 
 /// Binary digits of the oracle, the bounds of whose sums double with each addition.
 const BITS: u32 = 900;
-
-fn bits<T: Number>(x: &[T]) -> Vec<u64> {
-    x.iter().map(|&x| Format::bits(x)).collect()
-}
 
 fn offsets(sizes: &[usize]) -> Vec<usize> {
     let ends = sizes.iter().scan(0, |end, size| {
@@ -482,7 +458,7 @@ fn one<T: Number>(scores: &[T], top: Option<usize>) -> (f64, Vec<f64>) {
     let mut losses = [T::SENTINEL];
     rankings.losses_into(&mut losses).expect("losses");
     assert_eq!(losses[0].wide().is_nan(), loss.is_nan());
-    (loss, gradient.into_iter().map(Number::wide).collect())
+    (loss, gradient.into_iter().map(Format::wide).collect())
 }
 
 fn special_values<T: Number>() {

@@ -13,7 +13,7 @@ use pairwise_loss::{
     Score, Strided,
 };
 use reference::random::SplitMix64;
-use reference::{Format, Loss, Options, Real};
+use reference::{Format, Loss, Options, Real, bits};
 use std::cmp::Ordering;
 
 /// Largest error of a gradient, in units in its last place, as documented.
@@ -35,45 +35,18 @@ trait Number: Score + Format {
     const LOSS: f64;
     const GRADIENT: f64;
     const CANCELLING: f64;
-    const CANONICAL_NAN: u64;
-    const SENTINEL: u64;
-
-    fn of(x: f64) -> Self;
-    fn wide(self) -> f64 {
-        Format::to_f64(self)
-    }
 }
 
 impl Number for f32 {
     const LOSS: f64 = LOSS_F32;
     const GRADIENT: f64 = GRADIENT_F32;
     const CANCELLING: f64 = CANCELLING_F32;
-    const CANONICAL_NAN: u64 = 0x7fc0_0000;
-    const SENTINEL: u64 = 0xffed_cba9;
-
-    fn of(x: f64) -> Self {
-        x as Self
-    }
 }
 
 impl Number for f64 {
     const LOSS: f64 = LOSS_F64;
     const GRADIENT: f64 = GRADIENT_F64;
     const CANCELLING: f64 = CANCELLING_F64;
-    const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
-    const SENTINEL: u64 = 0xffff_edcb_a987_6543;
-
-    fn of(x: f64) -> Self {
-        x
-    }
-}
-
-fn of_bits<T: Number>(bits: u64) -> T {
-    <T as Format>::from_bits(bits)
-}
-
-fn bits<T: Number>(numbers: &[T]) -> Vec<u64> {
-    numbers.iter().map(|&x| Format::bits(x)).collect()
 }
 
 /// A coefficient and what it is of.
@@ -119,7 +92,7 @@ impl<T: Number> Batch<T> {
             };
             let weight = if i % 6 == 4 { 0.0 } else { random.uniform(0.0, 3.0) };
             let removed = columns & 2 != 0 && weight == 0.0;
-            let nan = of_bits(T::SENTINEL);
+            let nan = T::SENTINEL;
             batch.chosen.push(if removed { nan } else { chosen });
             batch.rejected.push(if removed && i % 12 == 4 { nan } else { rejected });
             let margin = T::of(random.uniform(-2.0, 2.0));
@@ -291,7 +264,7 @@ fn run<T: Number, L: PairLoss>(
     centering: Centering,
     reduction: Reduction,
 ) -> (f64, [Vec<T>; 2]) {
-    let mut out = [(); 2].map(|()| vec![of_bits::<T>(T::SENTINEL); pairs.len()]);
+    let mut out = [(); 2].map(|()| vec![T::SENTINEL; pairs.len()]);
     let [a, b] = &mut out;
     let value = pairs.loss_and_centered_gradients(loss, centering, reduction, a, b);
     (value.expect("a loss"), out)
@@ -659,7 +632,7 @@ fn specials<T: Number>() {
         for &(input, [value, d_chosen, d_rejected]) in cases {
             let [chosen, rejected, margin] = input.map(|x| {
                 // A NaN with a payload, which must not come through.
-                if x.is_nan() { of_bits(T::SENTINEL) } else { T::of(x) }
+                if x.is_nan() { T::SENTINEL } else { T::of(x) }
             });
             let expected = [d_chosen, d_rejected]
                 .map(|x| if x.is_nan() { T::CANONICAL_NAN } else { Format::bits(T::of(x)) });

@@ -25,21 +25,14 @@ const SLACK: f64 = 0.05;
 
 trait Format: Score + ulp::Format {
     const SINGLE: bool;
-    fn of(x: f64) -> Self;
 }
 
 impl Format for f32 {
     const SINGLE: bool = true;
-    fn of(x: f64) -> Self {
-        x as f32
-    }
 }
 
 impl Format for f64 {
     const SINGLE: bool = false;
-    fn of(x: f64) -> Self {
-        x
-    }
 }
 
 /// Pairs of scores: differences of every size, some next to ±`edge`.

@@ -2,7 +2,7 @@
 
 use pairwise_loss::{Exponential, Logistic, PairLoss, Pairs, Score, ScoreGradients, SquaredHinge};
 use reference::random::SplitMix64;
-use reference::{Format, Loss, Options, Real, Tuned, pair, ulp};
+use reference::{Format, Loss, Options, Real, Tuned, bits, pair, ulp};
 
 /// Pairs of each loss, format and set of options.
 const PAIRS: usize = 1500;
@@ -25,14 +25,6 @@ impl Number for f64 {
     fn any(random: &mut SplitMix64) -> Self {
         random.any_f64()
     }
-}
-
-fn of<T: Number>(x: f64) -> T {
-    <T as num_traits::NumCast>::from(x).expect("floats convert")
-}
-
-fn bits<T: Number>(x: &[T]) -> Vec<u64> {
-    x.iter().map(|&x| Format::bits(x)).collect()
 }
 
 fn negated<T: Number>(x: &[T]) -> Vec<T> {
@@ -68,26 +60,26 @@ impl<T: Number> Columns<T> {
             (0..len).map(|i| f(&mut random, i)).collect::<Vec<T>>()
         };
         let score = |random: &mut SplitMix64, _| match random.below(6) {
-            0 => of(random.uniform(-750.0, 750.0)),
-            1 => of(random.log_uniform(-40.0, 6.0)),
-            2 => of(random.uniform(-80.0, 80.0)),
-            _ => of(random.uniform(-5.0, 5.0)),
+            0 => T::of(random.uniform(-750.0, 750.0)),
+            1 => T::of(random.log_uniform(-40.0, 6.0)),
+            2 => T::of(random.uniform(-80.0, 80.0)),
+            _ => T::of(random.uniform(-5.0, 5.0)),
         };
         Self {
             chosen: column(&score),
             rejected: column(&score),
-            margins: column(&|random, _| of(random.uniform(-1.0, 1.0))),
+            margins: column(&|random, _| T::of(random.uniform(-1.0, 1.0))),
             weights: column(&|random, i| match i % 5 {
                 0 => T::any(random).abs(),
                 1 => T::zero(),
-                _ => of(random.uniform(0.0, 3.0)),
+                _ => T::of(random.uniform(0.0, 3.0)),
             }),
             // Between the two terms of the gradient cancel, which has limits of its own.
-            labels: column(&|random, _| of(random.below(2) as f64)),
+            labels: column(&|random, _| T::of(random.below(2) as f64)),
             upstream: column(&|random, i| match i % 4 {
                 0 | 1 => T::any(random),
-                2 => of(random.uniform(-2.0, 2.0)),
-                _ => [of(0.0), of(-0.0), of(-1.0), T::min_positive_value(), of(1e-30)]
+                2 => T::of(random.uniform(-2.0, 2.0)),
+                _ => [T::of(0.0), T::of(-0.0), T::of(-1.0), T::min_positive_value(), T::of(1e-30)]
                     [random.below(5) as usize],
             }),
         }
@@ -181,9 +173,9 @@ fn units<T: Number>() {
         // A zero of the chosen score is +0.
         let expected: Vec<T> = rejected.iter().map(|&x| x + T::zero()).collect();
         assert_eq!(bits(&by_minus_one), bits(&expected), "{options:03b}");
-        let (by_four, _) = product(&pairs, Logistic, &[of(4.0); 301]);
+        let (by_four, _) = product(&pairs, Logistic, &[T::of(4.0); 301]);
         for (&x, &y) in by_four.iter().zip(&chosen) {
-            assert!(x == y * of(4.0) || y.abs() < T::min_positive_value(), "{x:?} {y:?}");
+            assert!(x == y * T::of(4.0) || y.abs() < T::min_positive_value(), "{x:?} {y:?}");
         }
     }
 }
@@ -206,9 +198,9 @@ fn specials<T: Number>() {
         (zero, zero, -inf, inf),
         (zero, zero, nan, nan),
         (zero, zero, payload, nan),
-        (of(9.0), zero, nan, nan),
-        (of(9.0), zero, inf, nan), // 0·∞
-        (of(9.0), zero, one, zero),
+        (T::of(9.0), zero, nan, nan),
+        (T::of(9.0), zero, inf, nan), // 0·∞
+        (T::of(9.0), zero, one, zero),
         (-inf, zero, one, -inf),
         (-inf, zero, -one, inf),
         (-inf, zero, zero, zero), // 0·∞ as well: nothing was asked for
@@ -219,7 +211,7 @@ fn specials<T: Number>() {
         (-far, far, one, -inf),
         (-far, far, zero, zero),
         // −4·MAX·2⁻² is in range although the gradient is not.
-        (-far, far, of(-0.25), far),
+        (-far, far, T::of(-0.25), far),
     ];
     let loss = SquaredHinge::new(0.0).expect("a margin");
     let column = |k: usize| -> Vec<T> {
@@ -237,7 +229,7 @@ fn specials<T: Number>() {
     assert_eq!(got.last(), expected.last());
 
     let logistic = [
-        (zero, zero, of(-3.0), of(1.5)),
+        (zero, zero, T::of(-3.0), T::of(1.5)),
         (nan, zero, zero, nan),
         (zero, payload, inf, nan),
         (-inf, -inf, zero, nan),

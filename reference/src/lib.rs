@@ -33,4 +33,4 @@ pub use field::{
     softplus, win_probability, win_probability_from_strengths,
 };
 pub use real::{Real, settle};
-pub use ulp::Format;
+pub use ulp::{Format, bits, dirty};

@@ -13,13 +13,33 @@ pub trait Format: Copy + PartialEq + Debug {
     const MIN_EXPONENT: i64;
     /// 2 to this power is the first power of two that is too large.
     const MAX_EXPONENT: i64;
+    /// The bits of the one NaN that the crate ever returns.
+    const CANONICAL_NAN: u64;
+    /// A NaN that no computation returns: what outputs hold before a call.
+    const SENTINEL: Self;
 
+    /// The nearest number of the format.
+    fn of(x: f64) -> Self;
     /// The same number as an f64, which is exact.
     fn to_f64(self) -> f64;
     /// The bits, zero-extended.
     fn bits(self) -> u64;
     /// From the low bits.
     fn from_bits(bits: u64) -> Self;
+    /// [`to_f64`](Format::to_f64), by a name that other traits of numbers leave free.
+    fn wide(self) -> f64 {
+        self.to_f64()
+    }
+}
+
+/// The bits of each number.
+pub fn bits<T: Format>(numbers: &[T]) -> Vec<u64> {
+    numbers.iter().map(|x| x.bits()).collect()
+}
+
+/// An output before a call.
+pub fn dirty<T: Format>(len: usize) -> Vec<T> {
+    vec![T::SENTINEL; len]
 }
 
 impl Format for f32 {
@@ -27,6 +47,12 @@ impl Format for f32 {
     const PRECISION: u32 = 24;
     const MIN_EXPONENT: i64 = -149;
     const MAX_EXPONENT: i64 = 128;
+    const CANONICAL_NAN: u64 = 0x7fc0_0000;
+    const SENTINEL: Self = f32::from_bits(0xffed_cba9);
+
+    fn of(x: f64) -> Self {
+        x as f32
+    }
 
     fn to_f64(self) -> f64 {
         f64::from(self)
@@ -44,6 +70,12 @@ impl Format for f64 {
     const PRECISION: u32 = 53;
     const MIN_EXPONENT: i64 = -1074;
     const MAX_EXPONENT: i64 = 1024;
+    const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
+    const SENTINEL: Self = f64::from_bits(0xffff_edcb_a987_6543);
+
+    fn of(x: f64) -> Self {
+        x
+    }
 
     fn to_f64(self) -> f64 {
         self

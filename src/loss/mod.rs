@@ -58,6 +58,12 @@ pub struct Jet<T> {
 }
 
 impl<W: Working> Jet<W> {
+    /// The terms of a sum, [`PairLoss::log_terms`], where the value is taken as it is.
+    #[inline(always)]
+    fn without_logarithm(self) -> (W, W, W) {
+        (-self.value, W::constant(0.0), self.grad)
+    }
+
     /// p·L(z) + q·L(−z), given the jets of L at z and at −z. A term of weight 0 contributes 0, even an infinite one.
     #[inline(always)]
     fn mix(at_z: Self, p: W, at_minus_z: Self, q: W) -> Self {
@@ -137,8 +143,7 @@ pub trait PairLoss: Copy + Send + Sync {
     #[doc(hidden)]
     #[inline(always)]
     fn log_terms<W: Working>(self, z: W, tail: W, label: Option<(W, W)>) -> (W, W, W) {
-        let jet = self.labeled(z, tail, label);
-        (-jet.value, W::constant(0.0), jet.grad)
+        self.labeled(z, tail, label).without_logarithm()
     }
 
     /// The jet, given the tail, with or without a label (p, 1 − p).

@@ -155,8 +155,7 @@ impl PairLoss for RaoKupperWin {
     fn log_terms<W: Working>(self, z: W, tail: W, label: Option<(W, W)>) -> (W, W, W) {
         if label.is_some() {
             // The two sides have different logarithms.
-            let jet = self.labeled(z, tail, label);
-            return (-jet.value, W::constant(0.0), jet.grad);
+            return self.labeled(z, tail, label).without_logarithm();
         }
         Logistic.log_terms(z - self.eta, tail, None)
     }

@@ -112,8 +112,7 @@ impl<L: PairLoss> PairLoss for Tuned<L> {
     fn log_terms<W: Working>(self, z: W, tail: W, label: Option<(W, W)>) -> (W, W, W) {
         if label.is_some() {
             // The label swaps z, not t: with a margin the two sides have different logarithms.
-            let jet = self.labeled(z, tail, label);
-            return (-jet.value, W::constant(0.0), jet.grad);
+            return self.labeled(z, tail, label).without_logarithm();
         }
         let (t, p, q) = self.inner(z);
         let (linear, t, grad) = self.loss.log_terms(t, tail, Some((p, q)));

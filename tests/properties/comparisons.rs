@@ -3,6 +3,7 @@
 use crate::custom::LogCosh;
 use crate::support::{Batch, Columns, Every, Number, Verbs, bits, dirty, levels, negated, of_bits};
 use pairwise_loss::{Comparisons, Logistic, PairLoss, Reduction};
+use reference::Format as _;
 use reference::random::SplitMix64;
 use reference::{Loss, Options, Real, Tuned as RealTuned};
 

@@ -9,6 +9,7 @@ use pairwise_loss::{
     Exponential, Hinge, Ipo, Logistic, PairLoss, Pairs, Reduction, RobustLogistic, SquaredHinge,
     Total, Tuned,
 };
+use reference::Format as _;
 use reference::{Loss, Real, Tuned as RealTuned};
 
 /// Rows of the batches whose every row is looked at.

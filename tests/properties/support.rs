@@ -3,6 +3,7 @@
 use pairwise_loss::{Jet, Level, PairLoss, Pairs, Reduction, Score, Total};
 use reference::random::SplitMix64;
 use reference::{Loss, Options, Real, RealJet, Tuned, ulp};
+pub use reference::{bits, dirty};
 
 /// A format under test, with the promises made for it.
 pub trait Number: Score + reference::Format {
@@ -17,18 +18,8 @@ pub trait Number: Score + reference::Format {
     const PRODUCT: f64;
     /// 2 to minus this is the relative error of the working precision's elementary functions.
     const WORKING_BITS: i64;
-    /// The bits of the one NaN that is ever returned.
-    const CANONICAL_NAN: u64;
-    /// What outputs hold before a call: a NaN that no computation returns.
-    const SENTINEL: u64;
     /// NaNs with payloads, of either sign, quiet and signalling.
     const NANS: [u64; 4];
-
-    fn of(x: f64) -> Self;
-
-    fn wide(self) -> f64 {
-        reference::Format::to_f64(self)
-    }
 }
 
 impl Number for f32 {
@@ -37,13 +28,7 @@ impl Number for f32 {
     const COMPENSATED: f64 = 1e-15;
     const PRODUCT: f64 = 8.2e-13;
     const WORKING_BITS: i64 = 40;
-    const CANONICAL_NAN: u64 = 0x7fc0_0000;
-    const SENTINEL: u64 = 0xffed_cba9;
     const NANS: [u64; 4] = [0x7fc1_2345, 0xffc0_0001, 0x7f80_0001, 0xffbf_ffff];
-
-    fn of(x: f64) -> Self {
-        x as Self
-    }
 }
 
 impl Number for f64 {
@@ -52,18 +37,12 @@ impl Number for f64 {
     const COMPENSATED: f64 = 2.3e-16;
     const PRODUCT: f64 = 2.3e-16;
     const WORKING_BITS: i64 = 56;
-    const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
-    const SENTINEL: u64 = 0xffff_edcb_a987_6543;
     const NANS: [u64; 4] = [
         0x7ff8_0000_1234_5678,
         0xfff8_0000_0000_0001,
         0x7ff0_0000_0000_0001,
         0xfff7_ffff_ffff_ffff,
     ];
-
-    fn of(x: f64) -> Self {
-        x
-    }
 }
 
 pub fn of_bits<T: Number>(bits: u64) -> T {
@@ -72,15 +51,6 @@ pub fn of_bits<T: Number>(bits: u64) -> T {
 
 pub fn bits_of<T: Number>(x: T) -> u64 {
     reference::Format::bits(x)
-}
-
-pub fn bits<T: Number>(x: &[T]) -> Vec<u64> {
-    x.iter().map(|&x| bits_of(x)).collect()
-}
-
-/// An output buffer that holds something.
-pub fn dirty<T: Number>(len: usize) -> Vec<T> {
-    vec![of_bits(T::SENTINEL); len]
 }
 
 /// −x, where the canonical NaN has no sign.
