@@ -31,7 +31,7 @@ pub(crate) enum Level {
 impl Level {
     pub(crate) const ALL: [Self; 2] = [Self::Avx2, Self::Avx512];
 
-    /// The name of its function in `src/kernel/dispatch.rs`.
+    /// The name of its module in `src/kernel/dispatch.rs`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Avx2 => "avx2",
@@ -150,7 +150,7 @@ impl<'d> Program<'d> {
 
     /// Every loop over a batch at that level, by name.
     pub(crate) fn kernels(&self, level: Level) -> BTreeMap<String, Counts> {
-        let prefix = format!("::dispatch::{}::<", level.name());
+        let prefix = format!("::dispatch::{}::run::<", level.name());
         let mut kernels = BTreeMap::new();
         for (&address, function) in &self.functions {
             let Some((_, kernel)) = function.name.split_once(&prefix) else { continue };

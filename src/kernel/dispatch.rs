@@ -110,13 +110,13 @@ impl Level {
     #[inline(always)]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
-            Set::Baseline => baseline(kernel),
+            Set::Baseline => baseline::run(kernel),
             // SAFETY: `Set::is_available` has seen "avx2" and "fma"; a `Level` is made nowhere else.
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Set::Avx2 => unsafe { avx2(kernel) },
+            Set::Avx2 => unsafe { avx2::run(kernel) },
             // SAFETY: `Set::is_available` has seen all five features; a `Level` is made nowhere else.
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Set::Avx512 => unsafe { avx512(kernel) },
+            Set::Avx512 => unsafe { avx512::run(kernel) },
         }
     }
 }
@@ -152,20 +152,35 @@ impl fmt::Debug for Level {
     }
 }
 
-/// What the crate was compiled for; the fused multiply-add of the machine where that includes it.
-#[inline(never)]
-fn baseline<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Native>()
+/// A module for each level: the compiler works on modules side by side.
+mod baseline {
+    use super::{Kernel, Native};
+
+    /// What the crate was compiled for; the fused multiply-add of the machine where that includes it.
+    #[inline(never)]
+    pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Native>()
+    }
 }
 
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
-#[target_feature(enable = "avx2,fma")]
-fn avx2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<crate::math::Hardware>()
+mod avx2 {
+    use super::Kernel;
+    use crate::math::Hardware;
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Hardware>()
+    }
 }
 
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,fma")]
-fn avx512<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<crate::math::Hardware>()
+mod avx512 {
+    use super::Kernel;
+    use crate::math::Hardware;
+
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,fma")]
+    pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Hardware>()
+    }
 }
