@@ -51,6 +51,8 @@ pub use scalar::{
     log_sigmoid, log_win_probability, logit, sigmoid, softplus, win_probability,
     win_probability_from_strengths,
 };
+#[cfg(feature = "half")]
+pub use score::Half;
 pub use score::Score;
 pub use strength::Strengths;
 

@@ -9,6 +9,8 @@
 
 mod double;
 mod fma;
+#[cfg(feature = "half")]
+mod half;
 mod lanes;
 mod logarithm;
 mod parameter;
@@ -17,6 +19,8 @@ mod tie_parameter;
 mod wide;
 
 pub use double::Double;
+#[cfg(feature = "half")]
+pub(crate) use half::{BF16, F16, bf16_to_f32, f16_to_f32, to_half};
 #[cfg(feature = "std")]
 pub use lanes::Hardware;
 #[cfg(not(all(feature = "std", any(target_feature = "fma", target_arch = "aarch64"))))]
