@@ -46,15 +46,34 @@ impl<H: Half, T: Score> Kernel for Widen<'_, H, T> {
     #[inline(always)]
     fn run<M: Fma>(self) {
         let Self { data, stride, out } = self;
-        for (i, out) in out.chunks_mut(CHUNK).enumerate() {
-            let mut chunk = [H::zero(); CHUNK];
+        let (chunks, rest) = out.as_chunks_mut();
+        for (i, out) in chunks.iter_mut().enumerate() {
             let here = data.get(i * CHUNK * stride..).unwrap_or_default();
-            for (slot, &x) in chunk.iter_mut().zip(here.iter().step_by(stride)) {
-                *slot = x;
-            }
-            for (slot, x) in out.iter_mut().zip(chunk) {
-                *slot = T::narrow(x.widen());
-            }
+            *out = widen(here, stride);
+        }
+        let here = data.get(chunks.len() * CHUNK * stride..).unwrap_or_default();
+        for (slot, x) in rest.iter_mut().zip(widen(here, stride)) {
+            *slot = x;
         }
     }
+}
+
+/// A chunk of them; 0 where there are no more.
+#[inline(always)]
+fn widen<H: Half, T: Score>(data: &[H], stride: usize) -> [T; CHUNK] {
+    let mut wide = [T::zero(); CHUNK];
+    let mut padded = [H::zero(); CHUNK];
+    let chunk = match data.first_chunk() {
+        Some(chunk) if stride == 1 => chunk,
+        _ => {
+            for (slot, &x) in padded.iter_mut().zip(data.iter().step_by(stride)) {
+                *slot = x;
+            }
+            &padded
+        }
+    };
+    for i in 0..CHUNK {
+        wide[i] = T::narrow(chunk[i].widen());
+    }
+    wide
 }

@@ -56,7 +56,7 @@ pub(crate) fn to_half<const FRACTION: u32, const LEAST: i32>(x: f64) -> u16 {
     let offset = least >> (52 - FRACTION);
     let bits = significand.wrapping_add(exponent >> (52 - FRACTION)).wrapping_sub(offset);
     let nan = (0x7fff_u64 >> FRACTION << FRACTION) | (1 << (FRACTION - 1));
-    let bits = if x.is_nan() { nan } else { (bits & 0x7fff) | ((x.to_bits() & SIGN) >> 48) };
+    let bits = if x.is_nan() { nan } else { bits | ((x.to_bits() & SIGN) >> 48) };
     bits as u16
 }
 
