@@ -18,6 +18,14 @@
 //! assert_eq!(d_rejected[2], 1.0 / 3.0);
 //! # Ok::<(), pairwise_loss::Error>(())
 //! ```
+//!
+//! # Features
+//! - `std`, by default: the instruction set is chosen at run time. Without it the crate needs neither `alloc` nor `libm`, and the
+//!   instruction set is the one that it is compiled for, as by `-C target-feature=+avx2,+fma`. On processors other than
+//!   x86-64 the fused multiply-add is then emulated, with the same bits, slowly.
+//! - `rayon`: large batches among threads, with the same bits.
+//! - `half`: scores of `half::f16` and `half::bf16`, see [`Score`].
+//! - `serde`: totals, metrics and reductions.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -51,6 +59,8 @@ pub use scalar::{
     log_sigmoid, log_win_probability, logit, sigmoid, softplus, win_probability,
     win_probability_from_strengths,
 };
+#[cfg(feature = "half")]
+pub use score::Half;
 pub use score::Score;
 pub use strength::Strengths;
 

@@ -1,9 +1,10 @@
 //! How far two floats, or a float and the truth, are apart.
 
 use crate::real::Real;
+use half::{bf16, f16};
 use std::fmt::Debug;
 
-/// A binary format that results are rounded to: f32 or f64.
+/// A binary format that results are rounded to: f32 or f64, f16 or bf16.
 pub trait Format: Copy + PartialEq + Debug {
     /// Bits of the whole number.
     const BITS: u32;
@@ -87,6 +88,45 @@ impl Format for f64 {
         f64::from_bits(bits)
     }
 }
+
+macro_rules! sixteen_bits {
+    ($format:ident, $precision:literal, $least:literal, $end:literal, $nan:literal) => {
+        impl Format for $format {
+            const BITS: u32 = 16;
+            const PRECISION: u32 = $precision;
+            const MIN_EXPONENT: i64 = $least;
+            const MAX_EXPONENT: i64 = $end;
+            const CANONICAL_NAN: u64 = $nan;
+            const SENTINEL: Self = Self::from_bits(0xffe9);
+
+            /// By integers: the crate `half` rounds some of them twice, by way of f32.
+            fn of(x: f64) -> Self {
+                let sign = u16::from(x.is_sign_negative()) << 15;
+                match Real::finite(x) {
+                    _ if x == 0.0 => Self::from_bits(sign),
+                    Some(x) => x.midpoint(),
+                    None if x.is_nan() => Self::from_bits($nan),
+                    None => {
+                        Self::from_bits(sign | (0x7fff >> ($precision - 1) << ($precision - 1)))
+                    }
+                }
+            }
+
+            fn to_f64(self) -> f64 {
+                self.to_f64_const()
+            }
+            fn bits(self) -> u64 {
+                self.to_bits().into()
+            }
+            fn from_bits(bits: u64) -> Self {
+                Self::from_bits(bits as u16)
+            }
+        }
+    };
+}
+
+sixteen_bits!(f16, 11, -24, 16, 0x7e00);
+sixteen_bits!(bf16, 8, -133, 128, 0x7fc0);
 
 /// Place in the ordered list of all numbers of the format: neighbours differ by 1, both zeros are 0, ±∞ close
 /// it.

@@ -37,6 +37,18 @@ impl<'a, T: Score> Strided<'a, T> {
         Ok(Self { data, stride, len })
     }
 
+    /// All elements of a slice.
+    #[cfg(feature = "half")]
+    pub(super) fn contiguous(data: &'a [T]) -> Self {
+        Self { data, stride: 1, len: data.len() }
+    }
+
+    /// The elements from the first to the last one, and how far apart they are.
+    #[cfg(feature = "half")]
+    pub(super) fn parts(self) -> (&'a [T], usize) {
+        (self.data, self.stride)
+    }
+
     /// The number of elements of the view.
     pub fn len(&self) -> usize {
         self.len

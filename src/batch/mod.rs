@@ -10,9 +10,12 @@ mod options;
 mod pairs;
 mod plackett_luce;
 mod reward_trainer;
+mod rounding;
 mod scatter;
 mod tree;
 mod verbs;
+#[cfg(feature = "half")]
+mod widened;
 
 pub use comparisons::Comparisons;
 pub use function::{log_sigmoid_into, sigmoid_into, softplus_into};

@@ -46,9 +46,13 @@ impl<'a, T: Score> Pairs<'a, T> {
     /// [`Error::LengthMismatch`] if the lengths differ.
     pub fn new(chosen: &'a [T], rejected: &'a [T]) -> Result<Self, Error> {
         check_len("rejected", rejected.len(), "chosen", chosen.len())?;
-        let (len, options) = (chosen.len(), Options::none(chosen.len()));
-        let (chosen, rejected) = (Scores::Contiguous(chosen), Scores::Contiguous(rejected));
-        Ok(Self { chosen, rejected, len, options, level: Level::best() })
+        let len = chosen.len();
+        Ok(Self::of_scores(Scores::Contiguous(chosen), Scores::Contiguous(rejected), len))
+    }
+
+    /// Pairs of two columns of `len` scores, and nothing else.
+    pub(super) fn of_scores(chosen: Scores<'a, T>, rejected: Scores<'a, T>, len: usize) -> Self {
+        Self { chosen, rejected, len, options: Options::none(len), level: Level::best() }
     }
 
     /// Pairs the even elements of `scores` with the odd ones, c₀ r₀ c₁ r₁ …: a row-major matrix `[pairs, 2]`. In place.
@@ -118,9 +122,7 @@ impl<'a, T: Score> Pairs<'a, T> {
     /// [`Error::LengthMismatch`] if the lengths differ.
     pub fn strided(chosen: Strided<'a, T>, rejected: Strided<'a, T>) -> Result<Self, Error> {
         check_len("rejected", rejected.len(), "chosen", chosen.len())?;
-        let (len, options) = (chosen.len(), Options::none(chosen.len()));
-        let (chosen, rejected) = (chosen.scores(), rejected.scores());
-        Ok(Self { chosen, rejected, len, options, level: Level::best() })
+        Ok(Self::of_scores(chosen.scores(), rejected.scores(), chosen.len()))
     }
 
     /// Subtracts a margin from each pair: zᵢ = cᵢ − rᵢ − mᵢ. Margins are data, like scores: NaN gives NaN.
@@ -161,6 +163,12 @@ impl<'a, T: Score> Pairs<'a, T> {
     #[must_use]
     pub fn with_level(mut self, level: Level) -> Self {
         self.level = level;
+        #[cfg(feature = "half")]
+        for scores in [&mut self.chosen, &mut self.rejected] {
+            if let Scores::Widened { level: own, .. } = scores {
+                *own = level;
+            }
+        }
         self
     }
 

@@ -74,7 +74,7 @@ impl<T: Score, F: Term<T>> Sink<T> for Scatter<'_, T, F> {
             let (to_winner, to_loser) = self.term.of(x, winner, loser);
             for (entry, x) in [(winner, to_winner), (loser, to_loser)] {
                 if let Some(slot) = self.out.get_mut(entry) {
-                    let sum = *slot + x;
+                    let sum = slot.plus(x);
                     // The one canonical NaN, whatever met.
                     *slot = if sum.is_nan() { T::nan() } else { sum };
                 }

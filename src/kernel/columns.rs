@@ -2,7 +2,11 @@
 
 use super::CHUNK;
 use super::row::{Extras, Row};
+#[cfg(feature = "half")]
+use super::{Level, widened};
 use crate::math::{Fma, Lanes, each_lane};
+#[cfg(feature = "half")]
+use crate::score::HalfSlice;
 use crate::score::Score;
 use core::ops::Range;
 
@@ -240,6 +244,10 @@ pub(crate) enum Scores<'a, T> {
     Gathered { scores: &'a [T], index: &'a [u32] },
     /// Row i is element i with its sign changed: offsets are added where margins are subtracted.
     Negated(&'a [T]),
+    /// Row i is element i·stride of numbers of 16 bits, which are numbers of the wider format as well. They are converted
+    /// a stretch at a time, at the given level: this code here is compiled once, and for the lowest one.
+    #[cfg(feature = "half")]
+    Widened { data: HalfSlice<'a>, stride: usize, level: Level },
 }
 
 impl<T: Score> Scores<'_, T> {
@@ -251,6 +259,8 @@ impl<T: Score> Scores<'_, T> {
             Self::Strided { data, stride } => data.get(row * stride).copied(),
             Self::Gathered { scores, index } => scores.get(*index.get(row)? as usize).copied(),
             Self::Negated(data) => data.get(row).map(|&x| -x),
+            #[cfg(feature = "half")]
+            Self::Widened { data, stride, .. } => widened::get(data, row * stride).map(T::narrow),
         }
     }
 
@@ -300,6 +310,10 @@ impl<T: Score> Scores<'_, T> {
                 for (slot, &x) in out.iter_mut().zip(data.get(first..).unwrap_or_default()) {
                     *slot = -x;
                 }
+            }
+            #[cfg(feature = "half")]
+            Self::Widened { data, stride, level } => {
+                widened::bring(data, first * stride, stride, level, out);
             }
         }
     }

@@ -9,10 +9,13 @@
 #![allow(unsafe_code)]
 
 use crate::math::Fma;
-// How the target that the crate is compiled for multiplies and adds. Without `std` there is no access to the instruction.
+// How the target that the crate is compiled for multiplies and adds.
 #[cfg(all(feature = "std", any(target_feature = "fma", target_arch = "aarch64")))]
 use crate::math::Hardware as Native;
-#[cfg(not(all(feature = "std", any(target_feature = "fma", target_arch = "aarch64"))))]
+#[cfg(not(any(
+    all(feature = "std", any(target_feature = "fma", target_arch = "aarch64")),
+    all(target_feature = "fma", target_arch = "x86_64"),
+)))]
 use crate::math::Software as Native;
 use core::fmt;
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
@@ -149,6 +152,23 @@ impl fmt::Display for Level {
 impl fmt::Debug for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Level({})", self.name())
+    }
+}
+
+/// The fused multiply-add of the target. Without `std` there is no `f64::mul_add`, but there is the instruction.
+#[cfg(all(not(feature = "std"), target_feature = "fma", target_arch = "x86_64"))]
+#[derive(Clone, Copy)]
+struct Native;
+
+#[cfg(all(not(feature = "std"), target_feature = "fma", target_arch = "x86_64"))]
+impl Fma for Native {
+    const LOCK_STEP: bool = true;
+
+    #[inline(always)]
+    fn mul_add(a: f64, b: f64, c: f64) -> f64 {
+        use core::arch::x86_64::{_mm_cvtsd_f64, _mm_fmadd_sd, _mm_set_sd};
+        // SAFETY: the crate is compiled for targets that have "fma", or this would not be here.
+        unsafe { _mm_cvtsd_f64(_mm_fmadd_sd(_mm_set_sd(a), _mm_set_sd(b), _mm_set_sd(c))) }
     }
 }
 

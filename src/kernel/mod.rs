@@ -22,6 +22,8 @@ mod sink;
 mod stage;
 mod sum;
 mod total;
+#[cfg(feature = "half")]
+mod widened;
 
 pub(crate) use centered::CenteredKernel;
 pub(crate) use columns::{Absent, ChunkOf, Columns, Or, Rows, Scores};

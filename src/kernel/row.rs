@@ -271,5 +271,5 @@ pub(crate) fn store<T: Score, F: Function>(x: f64) -> T {
     let x = T::narrow(x);
     // What is NaN has been doubted and computed again, if it can be.
     let x = if F::HAS_TAIL && !T::DOUBTS && x.is_nan() { T::nan() } else { x };
-    if F::POSITIVE_ZERO { x + T::zero() } else { x }
+    if F::POSITIVE_ZERO { x.with_positive_zero() } else { x }
 }

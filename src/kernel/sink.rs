@@ -171,7 +171,7 @@ impl<'o, T: Score> Out<'o, T> {
 /// The sum; the one canonical NaN, whatever met.
 #[inline(always)]
 fn sum<T: Score>(a: T, b: T) -> T {
-    let sum = a + b;
+    let sum = a.plus(b);
     if sum.is_nan() { T::nan() } else { sum }
 }
 

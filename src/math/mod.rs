@@ -9,6 +9,8 @@
 
 mod double;
 mod fma;
+#[cfg(feature = "half")]
+mod half;
 mod lanes;
 mod logarithm;
 mod parameter;
@@ -17,11 +19,11 @@ mod tie_parameter;
 mod wide;
 
 pub use double::Double;
+#[cfg(feature = "half")]
+pub(crate) use half::{BF16, F16, bf16_to_f32, f16_to_f32, to_half};
 #[cfg(feature = "std")]
 pub use lanes::Hardware;
-#[cfg(not(all(feature = "std", any(target_feature = "fma", target_arch = "aarch64"))))]
-pub use lanes::Software;
-pub use lanes::{Fma, Lanes, Mask};
+pub use lanes::{Fma, Lanes, Mask, Software};
 pub(crate) use lanes::{MOST_LANES, each_lane};
 pub(crate) use logarithm::{ln_1p, ln_1p_pair, logit, share};
 pub(crate) use parameter::{complement, quotient};
