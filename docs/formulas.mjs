@@ -14,14 +14,14 @@ const curvature = S`${win}\,${lose} + \tfrac14 ${tie}\,(${win} + ${lose})`;
 
 const formulas = {
   sigmoid: S`\sigma(x) &= \frac{1}{1 + e^{-x}}`,
-  log_sigmoid: S`\log \sigma(x) &= -\log\left(1 + e^{-x}\right)`,
+  log_sigmoid: S`\log\,\sigma(x) &= -\log\left(1 + e^{-x}\right)`,
   softplus: S`S(x) &= \log\left(1 + e^{x}\right)`,
   logit: S`\operatorname{logit}(p) &= \log\frac{p}{1 - p}`,
   win_probability: S`P(i \succ j) &= \sigma(s_i - s_j) = \frac{e^{s_i}}{e^{s_i} + e^{s_j}}`,
-  log_win_probability: S`\log P(i \succ j) &= \log \sigma(s_i - s_j)`,
+  log_win_probability: S`\log P(i \succ j) &= \log\,\sigma(s_i - s_j)`,
   win_probability_from_strengths: S`P(i \succ j) &= \frac{\pi_i}{\pi_i + \pi_j}`,
 
-  logistic: S`L(z) &= -\log \sigma(z) = \log\left(1 + e^{-z}\right) = \log\left(e^{c} + e^{r}\right) - c`,
+  logistic: S`L(z) &= -\log\,\sigma(z) = \log\left(1 + e^{-z}\right) = \log\left(e^{c} + e^{r}\right) - c`,
   logistic_derivatives: S`L'(z) &= -\sigma(-z) & L''(z) &= \sigma(z)\,\sigma(-z)`,
   robust_logistic: S`L(z) &= \frac{(1-\varepsilon)\,S(-z) - \varepsilon\,S(z)}{1 - 2\varepsilon}
     = S(-z) - \frac{\varepsilon z}{1 - 2\varepsilon}`,
@@ -42,20 +42,20 @@ const formulas = {
 
   rao_kupper: S`${win} &= \sigma(z - \eta) \\ ${lose} &= \sigma(-z - \eta) \\
     ${tie} &= 1 - ${win} - ${lose} = (e^{2\eta} - 1)\,${win}\,${lose}`,
-  rao_kupper_win: S`L(z) &= -\log ${win} = -\log \sigma(z - \eta) = \log\left(1 + e^{\eta - z}\right)`,
+  rao_kupper_win: S`L(z) &= -\log\,${win} = -\log\,\sigma(z - \eta) = \log\left(1 + e^{\eta - z}\right)`,
   rao_kupper_win_derivatives: S`L'(z) &= -\sigma(\eta - z) & L''(z) &= \sigma(\eta - z)\,\sigma(z - \eta) &
     \frac{\partial L}{\partial \eta} &= \sigma(\eta - z)`,
-  rao_kupper_tie: S`L(z) &= -\log ${tie} = S(\eta - z) + S(\eta + z) - \log\left(e^{2\eta} - 1\right)`,
+  rao_kupper_tie: S`L(z) &= -\log\,${tie} = S(\eta - z) + S(\eta + z) - \log\left(e^{2\eta} - 1\right)`,
   rao_kupper_tie_derivatives: S`L'(z) &= \sigma(z - \eta) - \sigma(-z - \eta) \\
     L''(z) &= \sigma(z - \eta)\,\sigma(\eta - z) + \sigma(z + \eta)\,\sigma(-z - \eta) \\
     \frac{\partial L}{\partial \eta} &= -\sigma(z - \eta) - \sigma(-z - \eta) - \frac{2}{e^{2\eta} - 1}`,
   davidson: S`${win} : ${tie} : ${lose} &= e^{z/2} : \nu : e^{-z/2} = \pi_i : \nu \sqrt{\pi_i \pi_j} : \pi_j`,
-  davidson_win: S`L(z) &= -\log ${win} = \log\left(e^{z/2} + e^{-z/2} + \nu\right) - \frac z2`,
+  davidson_win: S`L(z) &= -\log\,${win} = \log\left(e^{z/2} + e^{-z/2} + \nu\right) - \frac z2`,
   davidson_win_derivatives: S`L'(z) &= -${lose} - \tfrac12 ${tie} \\ L''(z) &= ${curvature} \\
-    \frac{\partial L}{\partial \log \nu} &= ${tie}`,
-  davidson_tie: S`L(z) &= -\log ${tie} = \log\left(e^{z/2} + e^{-z/2} + \nu\right) - \log \nu`,
+    \frac{\partial L}{\partial \log\,\nu} &= ${tie}`,
+  davidson_tie: S`L(z) &= -\log\,${tie} = \log\left(e^{z/2} + e^{-z/2} + \nu\right) - \log\,\nu`,
   davidson_tie_derivatives: S`L'(z) &= \tfrac12 (${win} - ${lose}) \\ L''(z) &= ${curvature} \\
-    \frac{\partial L}{\partial \log \nu} &= -${win} - ${lose}`,
+    \frac{\partial L}{\partial \log\,\nu} &= -${win} - ${lose}`,
 
   centering: S`L_{\text{sums}} &= k\,(c + r)^2 & L_{\text{rewards}} &= k\,(c^2 + r^2)`,
   centering_derivatives: S`\frac{\partial L_{\text{sums}}}{\partial c} = \frac{\partial L_{\text{sums}}}{\partial r}
@@ -68,11 +68,20 @@ mkdirSync(folder, { recursive: true });
 for (const [name, tex] of Object.entries(formulas)) {
   const html = katex.renderToString(S`\begin{aligned}${tex}\end{aligned}`,
     { output: "mathml", displayMode: true, strict: "error" });
-  // Browsers align the cells of a table by CSS alone.
+  const prime = mark => `<mo lspace="0" rspace="0.1em">${mark}</mo>`;
   let cell = 0;
   const math = html.match(/<math.*<\/math>/s)[0]
     .replace(/<annotation.*<\/annotation>/s, "")
     .replace(/ (columnalign|columnspacing|rowspacing|scriptlevel)="[^"]*"/g, "")
+    // A prime is raised as it is, and a minus at the head of an expression is no difference.
+    .replace(/<mrow>(<mo mathvariant="normal">′<\/mo>){2}<\/mrow>/g, "<mo>″</mo>")
+    .replace(/<msup><mi>L<\/mi><mo[^>]*>([′″])<\/mo><\/msup>/g, (_, mark) => `<mrow><mi>L</mi>${prime(mark)}</mrow>`)
+    .replace(/<msubsup><mi>L<\/mi>(<mrow>.*?<\/mrow>)<mo[^>]*>([′″])<\/mo><\/msubsup>/g,
+      (_, index, mark) => `<msub><mrow><mi>L</mi>${prime(mark)}</mrow>${index}</msub>`)
+    .replace(/(<mo[^>]*>[=(]<\/mo>)<mo>−<\/mo>/g, '$1<mo form="prefix">−</mo>')
+    // Browsers align the cells of a table by CSS alone. First those of cases.
+    .replace(/{<\/mo><mtable>.*?<\/mtable>/g, table => table.replaceAll("<mtr>", '<mtr style="">')
+      .replaceAll("<mtd>", '<mtd style="text-align:left;padding:.15em .8em .15em 0">'))
     .replace(/<(\/?)(mtr|mtd|mtable)>/g, (tag, close, element) => {
       if (element === "mtr" && !close) cell = 0;
       if (element !== "mtd" || close) return tag;

@@ -325,7 +325,7 @@ fn every_case_and_stratum_is_there() {
         for single in [true, false] {
             let strata = &counts[&(single, case.to_string())];
             for stratum in ["special", "boundary", "random"] {
-                assert!(strata[stratum] >= 7, "{case} {strata:?}");
+                assert!(strata[stratum] >= 5, "{case} {strata:?}");
             }
         }
     }
@@ -363,6 +363,18 @@ fn distances_are_measured_from_the_true_value() {
     assert!(near(third.error(bits + 1000, false), 1000.0 - 1.0 / 3.0));
     assert_eq!(third.error(f64::NAN.to_bits(), false), None);
     assert_eq!(third.error(INF.to_bits(), false), None);
+
+    for (x, exponent) in [(f64::MAX, 971), (1.0, -52), (2f64.powi(-970), -1022)] {
+        assert_eq!(unit(x, false), 2f64.powi(exponent));
+    }
+    for x in [2f64.powi(-1022), 2f64.powi(-1030), 0.0] {
+        assert_eq!(unit(x, false), f64::from_bits(1));
+    }
+    assert_eq!(unit(2f64.powi(-971), false), f64::from_bits(1 << 51));
+    assert_eq!(
+        [f32::MAX, f32::MIN_POSITIVE, 0.0].map(|x| unit(x.into(), true).log2()),
+        [104.0, -149.0, -149.0]
+    );
 
     // Subnormal numbers are one unit apart, and so is the least of them from zero, whatever its sign.
     let least = Expected { bits: 1, rest: 0.0, terms: 0 };

@@ -135,10 +135,10 @@ pub fn number(bits: u64, single: bool) -> f64 {
 /// One unit in the last place.
 pub fn unit(x: f64, single: bool) -> f64 {
     let exponent = ((x.to_bits() >> 52 & 0x7ff) as i32 - 1023).max(-1022);
-    if single {
-        2f64.powi((exponent - 23).max(-149))
-    } else {
-        f64::from_bits(1) * 2f64.powi(exponent + 1022)
+    match exponent {
+        _ if single => 2f64.powi((exponent - 23).max(-149)),
+        -970.. => 2f64.powi(exponent - 52),
+        _ => f64::from_bits(1 << (exponent + 1022)),
     }
 }
 

@@ -4,10 +4,12 @@ use crate::math::Working;
 /// The exponential loss e⁻ᶻ, as in RankBoost.
 ///
 /// # Definition
-/// L = e⁻ᶻ.
+#[cfg_attr(doc, doc = include_str!("../formulas/exponential.html"))]
+#[cfg_attr(not(doc), doc = "L = e⁻ᶻ.")]
 ///
 /// # Derivatives
-/// L′ = −e⁻ᶻ; L″ = e⁻ᶻ.
+#[cfg_attr(doc, doc = include_str!("../formulas/exponential_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = −e⁻ᶻ; L″ = e⁻ᶻ.")]
 ///
 /// # Special values
 /// z = +∞: 0, 0, 0. z = −∞: ∞, −∞, ∞. z = NaN: NaN. Overflows from z < −88.7 (`f32`) or −709.8 (`f64`).

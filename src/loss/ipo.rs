@@ -5,10 +5,14 @@ use crate::math::Working;
 /// The squared loss of identity preference optimisation, (z − 1/(2β))².
 ///
 /// # Definition
-/// L = (z − 1/(2β))². β is the strength of the regularisation: a larger one asks for a smaller margin.
+#[cfg_attr(doc, doc = include_str!("../formulas/ipo.html"))]
+#[cfg_attr(not(doc), doc = "L = (z − 1/(2β))².")]
+///
+/// β is the strength of the regularisation: a larger one asks for a smaller margin.
 ///
 /// # Derivatives
-/// L′ = 2(z − 1/(2β)); L″ = 2.
+#[cfg_attr(doc, doc = include_str!("../formulas/ipo_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = 2(z − 1/(2β)); L″ = 2.")]
 ///
 /// # Domain
 /// β is finite and > 0, and 1/(2β) is finite. Its rounding error is carried along, so that the loss is accurate even

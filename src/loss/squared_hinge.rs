@@ -5,10 +5,12 @@ use crate::math::Working;
 /// The squared hinge loss max(0, m − z)².
 ///
 /// # Definition
-/// L = max(0, m − z)².
+#[cfg_attr(doc, doc = include_str!("../formulas/squared_hinge.html"))]
+#[cfg_attr(not(doc), doc = "L = max(0, m − z)².")]
 ///
 /// # Derivatives
-/// L′ = −2·max(0, m − z); L″ = 2 for z < m, 0 at and above m.
+#[cfg_attr(doc, doc = include_str!("../formulas/squared_hinge_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = −2·max(0, m − z); L″ = 2 for z < m, 0 at and above m.")]
 ///
 /// # Domain
 /// The margin m is finite, of either sign. With `f32` scores it meets z as one `f64`, which is exact unless the exponents
