@@ -14,6 +14,9 @@ use crate::math::Working;
 /// # Special values
 /// z = +∞: 0, 0, 0. z = −∞: ∞, −∞, ∞. z = NaN: NaN. Overflows from z < −88.7 (`f32`) or −709.8 (`f64`).
 ///
+/// # Accuracy
+/// `f32` ≤ 0.501 ulp (0.5 is the largest found), `f64` ≤ 0.54 ulp (0.5251), of the value at the exact difference.
+///
 /// # Reference
 /// Y. Freund, R. Iyer, R. E. Schapire, Y. Singer, *An efficient boosting algorithm for combining preferences*,
 /// JMLR 4 (2003) 933–969.

@@ -21,6 +21,10 @@ use crate::math::Working;
 /// # Special values
 /// z = ±∞: ∞, ±∞, 2. z = NaN: NaN. Not monotone in z.
 ///
+/// # Accuracy
+/// Value and first derivative ≤ 0.501 ulp (`f32` and `f64`) down to half of the larger of z and 1/(2β); beside the zero what
+/// goes beyond the half ulp of the rounding is ≤ 2⁻⁴ ulp of that term (< 10⁻⁴ is what was found). The second is exact.
+///
 /// # Reference
 /// M. G. Azar et al., *A general theoretical paradigm to understand learning from human preferences*, AISTATS 2024.
 ///

@@ -24,6 +24,10 @@ use crate::math::Working;
 /// With p: p·S(−z) + (1 − p)·S(z), the cross entropy; L′ = σ(z) − p, zero at z = logit(p). Beside that zero L′ is accurate
 /// to ½ ulp plus 1/16 ulp of its terms, not of itself.
 ///
+/// # Accuracy
+/// Value and derivatives: `f32` ≤ 0.501 ulp (0.5000029 is the largest found), `f64` ≤ 0.54 ulp (0.5202), of the value at the
+/// exact difference.
+///
 /// # Reference
 /// R. A. Bradley, M. E. Terry, *Rank analysis of incomplete block designs: I. The method of paired comparisons*,
 /// Biometrika 39 (1952) 324–345.

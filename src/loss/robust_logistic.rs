@@ -21,6 +21,10 @@ use crate::math::Working;
 /// # Special values
 /// For ε > 0: z = +∞: −∞, −ε/(1−2ε), 0; z = −∞: ∞, −1 − ε/(1−2ε), 0. For ε = 0 as [`Logistic`]. z = NaN: NaN.
 ///
+/// # Accuracy
+/// `f32` ≤ 0.501 ulp (0.5000029 is the largest found), `f64` ≤ 0.54 ulp (0.5202); of the value, where its terms cancel to no
+/// less than half of the larger, ≤ 0.55 ulp (0.5308), and beside its zero as said above.
+///
 /// # Reference
 /// S. R. Chowdhury, A. Kini, N. Natarajan, *Provably robust DPO: aligning language models with noisy feedback*,
 /// ICML 2024.

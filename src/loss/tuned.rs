@@ -21,6 +21,13 @@ use crate::math::{Working, complement};
 /// of the two scores are more than 29 apart (margins of the batch meet the exact difference), and β of more than 10⁴⁷
 /// may find an e⁻ᵗ of less than 10⁻¹⁵² to be 0.
 ///
+/// # Accuracy
+/// That of the inner loss, the scale, margin and smoothing included: nothing is rounded on the way. Under [`Logistic`]
+/// `f32` ≤ 0.501 ulp, `f64` ≤ 0.54 ulp (0.5224 is the largest found); with smoothing the first derivative is a difference:
+/// ≤ 0.55 ulp down to half of its larger term, and 1/16 ulp of that term more beside its zero.
+///
+/// [`Logistic`]: crate::Logistic
+///
 /// ```
 /// use pairwise_loss::{Logistic, PairLoss, Tuned};
 ///
