@@ -17,7 +17,9 @@ const HIGHEST: f32 = 4.5;
 const STEPS: u16 = 160;
 const COLUMNS: usize = 6;
 
-const CURVES: [(&str, RGBColor, fn(&Jet<f32>) -> f32); 3] = [
+type Pick = fn(&Jet<f32>) -> f32;
+
+const CURVES: [(&str, RGBColor, Pick); 3] = [
     ("loss", RGBColor(30, 90, 170), |jet| jet.value),
     ("gradient", RGBColor(200, 80, 60), |jet| jet.grad),
     ("curvature", RGBColor(90, 150, 60), |jet| jet.hess),
@@ -31,7 +33,7 @@ fn samples(loss: impl PairLoss) -> Samples {
 }
 
 /// One curve in pieces: it breaks where it jumps and where it leaves the panel.
-fn pieces(samples: &Samples, pick: fn(&Jet<f32>) -> f32) -> Vec<Vec<(f32, f32)>> {
+fn pieces(samples: &Samples, pick: Pick) -> Vec<Vec<(f32, f32)>> {
     let mut pieces = vec![Vec::new()];
     let mut last = f32::NAN;
     for (z, jet) in samples {
