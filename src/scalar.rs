@@ -16,6 +16,8 @@ fn binary<T: Score, F: Function>(function: F, score_i: T, score_j: T) -> T {
 
 /// The logistic sigmoid σ(x) = 1/(1 + e⁻ˣ).
 ///
+#[cfg_attr(doc, doc = include_str!("formulas/sigmoid.html"))]
+///
 /// Special cases: σ(−∞) = 0, σ(∞) = 1, NaN gives the canonical NaN. Subnormal results are not flushed.
 ///
 /// Accuracy: `f32` correctly rounded, all 2³² inputs; `f64` ≤ 0.54 ulp.
@@ -31,6 +33,8 @@ pub fn sigmoid<T: Score>(x: T) -> T {
 
 /// log σ(x) = −log(1 + e⁻ˣ).
 ///
+#[cfg_attr(doc, doc = include_str!("formulas/log_sigmoid.html"))]
+///
 /// Special cases: log σ(−∞) = −∞, log σ(∞) = −0, NaN gives the canonical NaN.
 ///
 /// Accuracy: `f32` correctly rounded, all 2³² inputs; `f64` ≤ 0.54 ulp.
@@ -44,6 +48,8 @@ pub fn log_sigmoid<T: Score>(x: T) -> T {
 }
 
 /// S(x) = log(1 + eˣ).
+///
+#[cfg_attr(doc, doc = include_str!("formulas/softplus.html"))]
 ///
 /// Special cases: S(−∞) = 0, S(∞) = ∞, NaN gives the canonical NaN.
 ///
@@ -59,6 +65,8 @@ pub fn softplus<T: Score>(x: T) -> T {
 
 /// The log-odds log(p/(1 − p)), the inverse of [`sigmoid`].
 ///
+#[cfg_attr(doc, doc = include_str!("formulas/logit.html"))]
+///
 /// Special cases: logit(0) = −∞, logit(1) = ∞; NaN outside of [0, 1].
 ///
 /// Accuracy: ≤ 0.501 ulp (`f32`), ≤ 0.54 ulp (`f64`), also beside p = ½.
@@ -73,6 +81,8 @@ pub fn logit<T: Score>(p: T) -> T {
 }
 
 /// The probability σ(sᵢ − sⱼ) that i is preferred to j, from their scores.
+///
+#[cfg_attr(doc, doc = include_str!("formulas/win_probability.html"))]
 ///
 /// Special cases: 1 and 0 where the difference is +∞ and −∞; NaN where a score is NaN or both are the same infinity.
 ///
@@ -93,6 +103,8 @@ pub fn win_probability<T: Score>(score_i: T, score_j: T) -> T {
 
 /// log σ(sᵢ − sⱼ), the logarithm of [`win_probability`].
 ///
+#[cfg_attr(doc, doc = include_str!("formulas/log_win_probability.html"))]
+///
 /// Special cases: −0 and −∞ where the difference is +∞ and −∞; NaN as there.
 ///
 /// Accuracy: of the value at the exact difference: ≤ 0.501 ulp (`f32`), ≤ 0.54 ulp (`f64`).
@@ -106,6 +118,8 @@ pub fn log_win_probability<T: Score>(score_i: T, score_j: T) -> T {
 }
 
 /// The probability πᵢ/(πᵢ + πⱼ) that i is preferred to j, from their strengths.
+///
+#[cfg_attr(doc, doc = include_str!("formulas/win_probability_from_strengths.html"))]
 ///
 /// Total over [0, ∞]²: NaN at (0, 0) and (∞, ∞), where it is undetermined; 1 where only πᵢ is infinite, 0 where only
 /// πⱼ is. The sum neither overflows nor underflows. NaN for a negative strength.

@@ -29,6 +29,15 @@ const SMALL: usize = 256;
 const KEPT: usize = 4096;
 
 /// What becomes of two answers of equal rank.
+///
+/// ```
+/// use pairwise_loss::{GroupTies, Groups};
+///
+/// // Ranks 1, 2, 2: with ties as halves there are three pairs, else two.
+/// let groups = Groups::new(&[1.0_f32, 0.0, 0.5], &[0, 3])?.with_ranks(&[1, 2, 2])?;
+/// assert_eq!((groups.pairs(), groups.with_ties(GroupTies::Half).pairs()), (2, 3));
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum GroupTies {
     /// They are no pair.
@@ -148,6 +157,16 @@ impl<'a, T: Score> Groups<'a, T> {
     /// Multiplies the loss of each prompt by a weight. Weight 0 removes the prompt entirely, from counts and means as
     /// well, whatever it holds.
     ///
+    /// ```
+    /// use pairwise_loss::{Groups, Logistic, Reduction};
+    ///
+    /// // The second prompt counts double, the third not at all.
+    /// let groups = Groups::new(&[0.0_f32; 6], &[0, 2, 4, 6])?.with_weights(&[1.0, 2.0, 0.0])?;
+    /// let sum = groups.loss(Logistic, Reduction::Sum)?;
+    /// assert!((sum - 3.0 * core::f64::consts::LN_2).abs() < 1e-12);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if there are not as many weights as prompts, [`Error::InvalidElement`] if one is not
     /// finite and ≥ 0.
@@ -230,6 +249,16 @@ impl<'a, T: Score> Groups<'a, T> {
     /// Rounded once from a compensated sum: error at most 0.501 units in the last place for `f32`, 0.54 for `f64`,
     /// where the losses of pairs have one sign. A prompt with one pair has the bits of
     /// [`Pairs::losses_into`](crate::Pairs::losses_into).
+    ///
+    /// ```
+    /// use pairwise_loss::{Groups, Logistic};
+    ///
+    /// // One number a prompt: the mean over its pairs.
+    /// let mut losses = [0.0_f32; 2];
+    /// Groups::new(&[0.0_f32; 5], &[0, 2, 5])?.losses_into(Logistic, &mut losses)?;
+    /// assert_eq!(losses, [2.0_f32.ln(); 2]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element a prompt.

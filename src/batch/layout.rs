@@ -66,6 +66,18 @@ impl<'a, T: Score> Strided<'a, T> {
 }
 
 /// Every `stride`-th element of a slice, to be written: the counterpart of [`Strided`].
+///
+/// ```
+/// use pairwise_loss::{Hinge, Pairs, ScoreGradients, StridedMut};
+///
+/// // Gradients into column 0 of two matrices of 2 rows and 2 columns.
+/// let (mut first, mut second) = ([7.0_f32; 4], [7.0_f32; 4]);
+/// let (d_chosen, d_rejected) = (StridedMut::new(&mut first, 0, 2, 2)?, StridedMut::new(&mut second, 0, 2, 2)?);
+/// let pairs = Pairs::new(&[0.5_f32, 9.0], &[0.0, 0.0])?;
+/// pairs.score_gradients_into(Hinge::new(1.0)?, ScoreGradients::strided(d_chosen, d_rejected))?;
+/// assert_eq!((first, second), ([-1.0, 7.0, 0.0, 7.0], [1.0, 7.0, 0.0, 7.0]));
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct StridedMut<'o, T> {
     data: &'o mut [T],
@@ -165,6 +177,17 @@ impl<'o, T: Score> ScoreGradients<'o, T> {
 
     /// Two columns of a row-major matrix with one row of `width` elements a pair. The others are left alone.
     ///
+    /// ```
+    /// use pairwise_loss::{Hinge, Pairs, ScoreGradients};
+    ///
+    /// // Rows of three answers, of which the third was preferred to the first.
+    /// let mut gradient = [7.0_f32; 6];
+    /// let out = ScoreGradients::columns(&mut gradient, 3, 2, 0)?;
+    /// Pairs::new(&[0.5_f32, 9.0], &[0.0, 0.0])?.score_gradients_into(Hinge::new(1.0)?, out)?;
+    /// assert_eq!(gradient, [1.0, 7.0, -1.0, 0.0, 7.0, 0.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidColumns`] if there are no such columns, or both are the same.
     pub fn columns(
@@ -182,6 +205,16 @@ impl<'o, T: Score> ScoreGradients<'o, T> {
 
     /// One output of one element a pair, the gradient with respect to the margin z = chosen − rejected − m, which is
     /// that with respect to the chosen score.
+    ///
+    /// ```
+    /// use pairwise_loss::{Hinge, Pairs, ScoreGradients};
+    ///
+    /// let mut gradient = [0.0_f32; 2];
+    /// let pairs = Pairs::interleaved(&[0.5_f32, 0.0, 9.0, 0.0])?;
+    /// pairs.score_gradients_into(Hinge::new(1.0)?, ScoreGradients::margin(&mut gradient))?;
+    /// assert_eq!(gradient, [-1.0, 0.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn margin(d_margin: &'o mut [T]) -> Self {
         let outputs = [("d_margin", d_margin.len(), 1); 2];

@@ -7,6 +7,22 @@ use crate::score::Score;
 /// How the losses of a batch become one number.
 ///
 /// Fused gradients are those of the number, so they carry the same normaliser.
+///
+/// ```
+/// use pairwise_loss::{Logistic, Pairs, Reduction};
+///
+/// let pairs = Pairs::new(&[0.0_f32; 3], &[0.0; 3])?.with_weights(&[1.0, 3.0, 0.0])?; // each loss is w·log 2
+/// for (reduction, times) in [
+///     (Reduction::Sum, 4.0),
+///     (Reduction::Mean, 4.0 / 2.0),
+///     (Reduction::WeightedMean, 4.0 / 4.0),
+///     (Reduction::Over(10.0), 4.0 / 10.0),
+/// ] {
+///     let loss = pairs.loss(Logistic, reduction)?;
+///     assert!((loss - times * core::f64::consts::LN_2).abs() < 1e-12);
+/// }
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reduction {
     /// Σ wᵢ·Lᵢ.

@@ -167,6 +167,18 @@ pub struct RewardTrainer {
 
 /// What a step of a [`RewardTrainer`] comes to. The metrics are those of all pairs of the step; those of several steps
 /// or ranks are merged by [`Metrics::merge`].
+///
+/// ```
+/// use pairwise_loss::{Metrics, Pairs, Reduction, RewardTrainer, Ties};
+///
+/// let trainer = RewardTrainer::new();
+/// let mut all = Metrics::default();
+/// for (chosen, rejected) in [([1.0_f32], [0.0_f32]), ([0.5], [2.0])] {
+///     all += trainer.evaluate(&Pairs::new(&chosen, &rejected)?, Reduction::Mean)?.metrics;
+/// }
+/// assert_eq!(all.accuracy(Ties::Wrong), Some(0.5));
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RewardStep {
     /// The loss, centring included.

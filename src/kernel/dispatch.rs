@@ -92,6 +92,14 @@ impl Level {
 
     /// The level of that name: "baseline", "avx2" (with FMA), "avx512" (F, DQ, VL, BW, with FMA); `None` where the
     /// machine lacks it or the name is another.
+    ///
+    /// ```
+    /// use pairwise_loss::Level;
+    ///
+    /// let best = Level::best();
+    /// assert_eq!(Level::named(best.name()), Some(best));
+    /// assert_eq!(Level::named("sse9"), None);
+    /// ```
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::available().find(|level| level.name() == name)

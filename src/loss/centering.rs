@@ -5,13 +5,18 @@ use crate::error::Error;
 /// by [`Pairs::loss_and_centered_gradients`](crate::Pairs::loss_and_centered_gradients).
 ///
 /// # Definition
+#[cfg_attr(doc, doc = include_str!("../formulas/centering.html"))]
+///
 /// k·(chosen + rejected)², [`of_sums`](Centering::of_sums), or k·(chosen² + rejected²),
 /// [`of_rewards`](Centering::of_rewards). The former leaves the difference of the two alone, the latter draws them
 /// together. A coefficient k of 0 adds nothing, even where a reward is infinite.
 ///
 /// # Derivatives
-/// With respect to both scores 2k·(chosen + rejected), or 2k·chosen and 2k·rejected. They are added to ±L′(z) before the
-/// one rounding.
+#[cfg_attr(doc, doc = include_str!("../formulas/centering_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "With respect to both scores 2k·(chosen + rejected), or 2k·chosen")]
+#[cfg_attr(not(doc), doc = "and 2k·rejected.")]
+///
+/// They are added to ±L′(z) before the one rounding.
 ///
 /// # Reference
 /// J. Eisenstein et al., *Helping or herding? Reward model ensembles mitigate but do not eliminate reward hacking*,

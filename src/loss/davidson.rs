@@ -7,10 +7,13 @@ use crate::score::Score;
 /// a loss.
 ///
 /// # Definition
-/// P(win), P(tie), P(loss) are as e^(z/2) : ν : e^(−z/2), z = chosen − rejected; in strengths π, as πᵢ : ν·√(πᵢπⱼ) :
-/// πⱼ. The losses are −log P: [`win`](Davidson::win) for a pair that was decided, [`tie`](Davidson::tie) for one that
-/// was not. Their sum over a batch of each is the negative log-likelihood. A tie counts as half a win in the scores'
-/// likelihood equations.
+#[cfg_attr(doc, doc = include_str!("../formulas/davidson.html"))]
+#[cfg_attr(not(doc), doc = "P(win) : P(tie) : P(loss) are as e^(z/2) : ν : e^(−z/2), or as πᵢ")]
+#[cfg_attr(not(doc), doc = ": ν·√(πᵢπⱼ) : πⱼ.")]
+///
+/// with z = chosen − rejected and strengths π. The losses are −log P: [`win`](Davidson::win) for a pair that was decided,
+/// [`tie`](Davidson::tie) for one that was not. Their sum over a batch of each is the negative log-likelihood. A tie counts
+/// as half a win in the scores' likelihood equations.
 ///
 /// # Domain
 /// ν is finite and ≥ 0. With ν = 0 there are no ties: [`win`](Davidson::win) is [`Logistic`](crate::Logistic), a tie
@@ -97,11 +100,15 @@ impl Davidson {
 /// The loss of a win in the model of [`Davidson`].
 ///
 /// # Definition
-/// L = −log P(win) = log(e^(z/2) + e^(−z/2) + ν) − z/2.
+#[cfg_attr(doc, doc = include_str!("../formulas/davidson_win.html"))]
+#[cfg_attr(not(doc), doc = "L = −log P(win) = log(e^(z/2) + e^(−z/2) + ν) − z/2.")]
 ///
 /// # Derivatives
-/// L′ = −P(loss) − ½·P(tie); L″ = P(win)·P(loss) + ¼·P(tie)·(P(win) + P(loss));
-/// ∂L/∂log ν = P(tie), [`log_nu_derivative`](DavidsonWin::log_nu_derivative).
+#[cfg_attr(doc, doc = include_str!("../formulas/davidson_win_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = −P(loss) − ½·P(tie); L″ = P(win)·P(loss) + ¼·P(tie)·(P(win) +")]
+#[cfg_attr(not(doc), doc = "P(loss)); ∂L/∂log ν = P(tie).")]
+///
+/// ∂L/∂log ν is [`log_nu_derivative`](DavidsonWin::log_nu_derivative).
 ///
 /// # Method
 /// With u = log ν − |z|/2 and r = e^−|z|·σ(−u) the value is max(−z, 0) + log(1 + eᵘ) + log(1 + r): no term cancels
@@ -152,11 +159,15 @@ impl PairLoss for DavidsonWin {
 /// The loss of a tie in the model of [`Davidson`].
 ///
 /// # Definition
-/// L = −log P(tie) = log(e^(z/2) + e^(−z/2) + ν) − log ν.
+#[cfg_attr(doc, doc = include_str!("../formulas/davidson_tie.html"))]
+#[cfg_attr(not(doc), doc = "L = −log P(tie) = log(e^(z/2) + e^(−z/2) + ν) − log ν.")]
 ///
 /// # Derivatives
-/// L′ = ½·(P(win) − P(loss)); L″ as that of [`DavidsonWin`];
-/// ∂L/∂log ν = −P(win) − P(loss), [`log_nu_derivative`](DavidsonTie::log_nu_derivative).
+#[cfg_attr(doc, doc = include_str!("../formulas/davidson_tie_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = ½·(P(win) − P(loss)); L″ = P(win)·P(loss) + ¼·P(tie)·(P(win)")]
+#[cfg_attr(not(doc), doc = "+ P(loss)); ∂L/∂log ν = −P(win) − P(loss).")]
+///
+/// L″ is that of [`DavidsonWin`], ∂L/∂log ν is [`log_nu_derivative`](DavidsonTie::log_nu_derivative).
 ///
 /// # Method
 /// With u and r as in [`DavidsonWin`] the value is log(1 + e⁻ᵘ) + log(1 + r): no term cancels another.

@@ -4,13 +4,18 @@ use crate::math::Working;
 /// The exponential loss e⁻ᶻ, as in RankBoost.
 ///
 /// # Definition
-/// L = e⁻ᶻ.
+#[cfg_attr(doc, doc = include_str!("../formulas/exponential.html"))]
+#[cfg_attr(not(doc), doc = "L = e⁻ᶻ.")]
 ///
 /// # Derivatives
-/// L′ = −e⁻ᶻ; L″ = e⁻ᶻ.
+#[cfg_attr(doc, doc = include_str!("../formulas/exponential_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = −e⁻ᶻ; L″ = e⁻ᶻ.")]
 ///
 /// # Special values
 /// z = +∞: 0, 0, 0. z = −∞: ∞, −∞, ∞. z = NaN: NaN. Overflows from z < −88.7 (`f32`) or −709.8 (`f64`).
+///
+/// # Accuracy
+/// `f32` ≤ 0.501 ulp (0.5 is the largest found), `f64` ≤ 0.54 ulp (0.5251), of the value at the exact difference.
 ///
 /// # Reference
 /// Y. Freund, R. Iyer, R. E. Schapire, Y. Singer, *An efficient boosting algorithm for combining preferences*,

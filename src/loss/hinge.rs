@@ -5,10 +5,14 @@ use crate::math::Working;
 /// The hinge loss max(0, m − z) = max(0, rejected − chosen + margin).
 ///
 /// # Definition
-/// L = max(0, m − z).
+#[cfg_attr(doc, doc = include_str!("../formulas/hinge.html"))]
+#[cfg_attr(not(doc), doc = "L = max(0, m − z).")]
 ///
 /// # Derivatives
-/// L′ = −1 for z < m, 0 at and above m (the subgradient that leaves satisfied pairs alone); L″ = 0.
+#[cfg_attr(doc, doc = include_str!("../formulas/hinge_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = −1 for z < m, 0 at and above m; L″ = 0.")]
+///
+/// At z = m it is the subgradient that leaves satisfied pairs alone.
 ///
 /// # Domain
 /// The margin m is finite, of either sign. With `f32` scores it meets z as one `f64`, which is exact unless the exponents
@@ -16,6 +20,9 @@ use crate::math::Working;
 ///
 /// # Special values
 /// z = +∞: 0, 0, 0. z = −∞: ∞, −1, 0. z = NaN: NaN.
+///
+/// # Accuracy
+/// The value ≤ 0.501 ulp (`f32` and `f64`), one rounding of the exact difference; the derivatives are exact.
 ///
 /// # Reference
 /// R. Herbrich, T. Graepel, K. Obermayer, *Large margin rank boundaries for ordinal regression*, 2000.

@@ -5,10 +5,14 @@ use crate::math::Working;
 /// The squared loss of identity preference optimisation, (z − 1/(2β))².
 ///
 /// # Definition
-/// L = (z − 1/(2β))². β is the strength of the regularisation: a larger one asks for a smaller margin.
+#[cfg_attr(doc, doc = include_str!("../formulas/ipo.html"))]
+#[cfg_attr(not(doc), doc = "L = (z − 1/(2β))².")]
+///
+/// β is the strength of the regularisation: a larger one asks for a smaller margin.
 ///
 /// # Derivatives
-/// L′ = 2(z − 1/(2β)); L″ = 2.
+#[cfg_attr(doc, doc = include_str!("../formulas/ipo_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = 2(z − 1/(2β)); L″ = 2.")]
 ///
 /// # Domain
 /// β is finite and > 0, and 1/(2β) is finite. Its rounding error is carried along, so that the loss is accurate even
@@ -16,6 +20,10 @@ use crate::math::Working;
 ///
 /// # Special values
 /// z = ±∞: ∞, ±∞, 2. z = NaN: NaN. Not monotone in z.
+///
+/// # Accuracy
+/// Value and first derivative ≤ 0.501 ulp (`f32` and `f64`) down to half of the larger of z and 1/(2β); beside the zero what
+/// goes beyond the half ulp of the rounding is ≤ 2⁻⁴ ulp of that term (< 10⁻⁴ is what was found). The second is exact.
 ///
 /// # Reference
 /// M. G. Azar et al., *A general theoretical paradigm to understand learning from human preferences*, AISTATS 2024.

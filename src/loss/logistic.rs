@@ -6,10 +6,16 @@ use crate::math::Working;
 /// Known as the log-sigmoid pairwise loss of reward models, DPO's "sigmoid" loss, RankNet, BPR.
 ///
 /// # Definition
-/// L = −log σ(z) = log(1 + e⁻ᶻ) = log(eᶜ + eʳ) − c, with z = c − r.
+#[cfg_attr(doc, doc = include_str!("../formulas/logistic.html"))]
+#[cfg_attr(not(doc), doc = "L = −log σ(z) = log(1 + e⁻ᶻ) = log(eᶜ + eʳ) − c, with z = c − r.")]
+///
+/// with z = c − r, the chosen score minus the rejected one.
 ///
 /// # Derivatives
-/// L′ = −σ(−z), in [−1, 0]; L″ = σ(z)·σ(−z), in [0, ¼].
+#[cfg_attr(doc, doc = include_str!("../formulas/logistic_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = −σ(−z); L″ = σ(z)·σ(−z).")]
+///
+/// L′ is in [−1, 0], L″ in [0, ¼].
 ///
 /// # Special values
 /// z = +∞: 0, 0, 0. z = −∞: ∞, −1, 0. z = NaN, or ∞ − ∞: NaN.
@@ -17,6 +23,10 @@ use crate::math::Working;
 /// # Label
 /// With p: p·S(−z) + (1 − p)·S(z), the cross entropy; L′ = σ(z) − p, zero at z = logit(p). Beside that zero L′ is accurate
 /// to ½ ulp plus 1/16 ulp of its terms, not of itself.
+///
+/// # Accuracy
+/// Value and derivatives: `f32` ≤ 0.501 ulp (0.5000029 is the largest found), `f64` ≤ 0.54 ulp (0.5202), of the value at the
+/// exact difference.
 ///
 /// # Reference
 /// R. A. Bradley, M. E. Terry, *Rank analysis of incomplete block designs: I. The method of paired comparisons*,

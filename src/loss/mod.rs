@@ -47,6 +47,14 @@ use crate::score::Score;
 ///
 /// The derivative with respect to the chosen score is `grad`, with respect to the rejected score `−grad`; the
 /// second derivatives are `hess` on the diagonal and `−hess` off it.
+///
+/// ```
+/// use pairwise_loss::{Hinge, Jet, PairLoss};
+///
+/// let Jet { value, grad, hess } = Hinge::new(1.0)?.eval(0.5_f32, 0.0);
+/// assert_eq!((value, grad, hess), (0.5, -1.0, 0.0));
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Jet<T> {
     /// L(z).
@@ -85,6 +93,27 @@ fn times<W: Working>(x: W, w: W) -> W {
 ///
 /// A loss implements one method, [`jet`](PairLoss::jet), in working precision; everything else (batches, weights,
 /// labels, totals, [`Tuned`]) comes with it. See [`Working`] for an example.
+///
+/// ```
+/// use pairwise_loss::{Jet, PairLoss, Pairs, Working};
+///
+/// /// (1 − z)².
+/// #[derive(Clone, Copy)]
+/// struct Squared;
+///
+/// impl PairLoss for Squared {
+///     #[inline(always)]
+///     fn jet<W: Working>(self, z: W) -> Jet<W> {
+///         let gap = -z + 1.0;
+///         Jet { value: gap * gap, grad: gap * -2.0, hess: W::constant(2.0) }
+///     }
+/// }
+///
+/// let mut losses = [0.0_f32; 2];
+/// Pairs::new(&[1.0_f32, 4.0], &[0.0, 1.0])?.losses_into(Squared, &mut losses)?;
+/// assert_eq!(losses, [0.0, 4.0]);
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 pub trait PairLoss: Copy + Send + Sync {
     /// L(z), L′(z) and L″(z). The caller sees to NaN at NaN margins, and to +0 where L′ is −0.
     ///

@@ -6,9 +6,12 @@ use crate::score::Score;
 /// The model of Rao and Kupper: a Bradley–Terry model in which a difference below a threshold η is a tie.
 ///
 /// # Definition
-/// P(win) = σ(z − η), P(loss) = σ(−z − η), P(tie) = 1 − P(win) − P(loss) = (e²ᵑ − 1)·P(win)·P(loss); z = chosen −
-/// rejected. The losses are −log P: [`win`](RaoKupper::win) for a pair that was decided, [`tie`](RaoKupper::tie) for
-/// one that was not. Their sum over a batch of each is the negative log-likelihood.
+#[cfg_attr(doc, doc = include_str!("../formulas/rao_kupper.html"))]
+#[cfg_attr(not(doc), doc = "P(win) = σ(z − η), P(loss) = σ(−z − η), P(tie) = 1 − P(win) −")]
+#[cfg_attr(not(doc), doc = "P(loss) = (e²ᵑ − 1)·P(win)·P(loss).")]
+///
+/// with z = chosen − rejected. The losses are −log P: [`win`](RaoKupper::win) for a pair that was decided,
+/// [`tie`](RaoKupper::tie) for one that was not. Their sum over a batch of each is the negative log-likelihood.
 ///
 /// # Domain
 /// η is finite and ≥ 0. With η = 0 there are no ties: [`win`](RaoKupper::win) is [`Logistic`], a tie costs ∞.
@@ -93,10 +96,16 @@ impl RaoKupper {
 /// The loss of a win in the model of [`RaoKupper`]. It is the loss of reward models with a margin η, such as Llama 2's.
 ///
 /// # Definition
-/// L = −log σ(z − η) = log(1 + e^(η−z)): [`Logistic`] with the margin η.
+#[cfg_attr(doc, doc = include_str!("../formulas/rao_kupper_win.html"))]
+#[cfg_attr(not(doc), doc = "L = −log σ(z − η) = log(1 + e^(η−z)).")]
+///
+/// It is [`Logistic`] with the margin η.
 ///
 /// # Derivatives
-/// L′ = −σ(η − z); L″ = σ(η − z)·σ(z − η); ∂L/∂η = −L′, [`eta_derivative`](RaoKupperWin::eta_derivative).
+#[cfg_attr(doc, doc = include_str!("../formulas/rao_kupper_win_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = −σ(η − z); L″ = σ(η − z)·σ(z − η); ∂L/∂η = −L′.")]
+///
+/// ∂L/∂η is [`eta_derivative`](RaoKupperWin::eta_derivative).
 ///
 /// # Special values
 /// z = +∞: 0, 0, 0. z = −∞: ∞, −1, 0. z = NaN: NaN.
@@ -164,11 +173,17 @@ impl PairLoss for RaoKupperWin {
 /// The loss of a tie in the model of [`RaoKupper`].
 ///
 /// # Definition
-/// L = −log P(tie) = S(η − z) + S(η + z) − log(e²ᵑ − 1), S(x) = log(1 + eˣ).
+#[cfg_attr(doc, doc = include_str!("../formulas/rao_kupper_tie.html"))]
+#[cfg_attr(not(doc), doc = "L = −log P(tie) = S(η − z) + S(η + z) − log(e²ᵑ − 1).")]
+///
+/// S(x) = log(1 + eˣ).
 ///
 /// # Derivatives
-/// L′ = σ(z − η) − σ(−z − η); L″ = σ(z − η)·σ(η − z) + σ(z + η)·σ(−z − η);
-/// ∂L/∂η = −σ(z − η) − σ(−z − η) − 2/(e²ᵑ − 1), [`eta_derivative`](RaoKupperTie::eta_derivative).
+#[cfg_attr(doc, doc = include_str!("../formulas/rao_kupper_tie_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = σ(z − η) − σ(−z − η); L″ = σ(z − η)·σ(η − z) + σ(z + η)·σ(−z")]
+#[cfg_attr(not(doc), doc = "− η); ∂L/∂η = −σ(z − η) − σ(−z − η) − 2/(e²ᵑ − 1).")]
+///
+/// ∂L/∂η is [`eta_derivative`](RaoKupperTie::eta_derivative).
 ///
 /// # Method
 /// With a = |z| the value is (a − η)⁺ + log(1 + e^−|a−η|) + log(1 + e^−(a+η)) − log(1 − e⁻²ᵑ): no term cancels another.

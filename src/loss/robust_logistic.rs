@@ -5,10 +5,14 @@ use crate::math::Working;
 /// The logistic loss made unbiased under labels that are flipped with probability ε.
 ///
 /// # Definition
-/// L = ((1 − ε)·S(−z) − ε·S(z))/(1 − 2ε) = S(−z) − z·ε/(1 − 2ε).
+#[cfg_attr(doc, doc = include_str!("../formulas/robust_logistic.html"))]
+#[cfg_attr(not(doc), doc = "L = ((1 − ε)·S(−z) − ε·S(z))/(1 − 2ε) = S(−z) − z·ε/(1 − 2ε).")]
+///
+/// S(x) = log(1 + eˣ).
 ///
 /// # Derivatives
-/// L′ = −σ(−z) − ε/(1 − 2ε); L″ = σ(z)·σ(−z).
+#[cfg_attr(doc, doc = include_str!("../formulas/robust_logistic_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "L′ = −σ(−z) − ε/(1 − 2ε); L″ = σ(z)·σ(−z).")]
 ///
 /// # Domain
 /// ε is in [0, ½). The loss is unbounded below for ε > 0. Beside its zero its value is accurate to ½ ulp plus 1/16 ulp of
@@ -16,6 +20,10 @@ use crate::math::Working;
 ///
 /// # Special values
 /// For ε > 0: z = +∞: −∞, −ε/(1−2ε), 0; z = −∞: ∞, −1 − ε/(1−2ε), 0. For ε = 0 as [`Logistic`]. z = NaN: NaN.
+///
+/// # Accuracy
+/// `f32` ≤ 0.501 ulp (0.5000029 is the largest found), `f64` ≤ 0.54 ulp (0.5202); of the value, where its terms cancel to no
+/// less than half of the larger, ≤ 0.55 ulp (0.5308), and beside its zero as said above.
 ///
 /// # Reference
 /// S. R. Chowdhury, A. Kini, N. Natarajan, *Provably robust DPO: aligning language models with noisy feedback*,

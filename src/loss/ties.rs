@@ -2,6 +2,14 @@
 ///
 /// Made by [`RaoKupper::probabilities`](crate::RaoKupper::probabilities) and
 /// [`Davidson::probabilities`](crate::Davidson::probabilities).
+///
+/// ```
+/// use pairwise_loss::Davidson;
+///
+/// let p = Davidson::new(1.0)?.probabilities(0.5_f32, 0.5);
+/// assert_eq!(p.win + p.tie + p.loss, 1.0);
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TieProbabilities<T> {
     /// The chosen one wins.

@@ -5,18 +5,28 @@ use crate::math::{Working, complement};
 /// A loss with a scale β, a margin m and label smoothing ε.
 ///
 /// # Definition
-/// (1 − ε)·L(t) + ε·L(−t) with t = β·(z − m).
+#[cfg_attr(doc, doc = include_str!("../formulas/tuned.html"))]
+#[cfg_attr(not(doc), doc = "(1 − ε)·L(t) + ε·L(−t) with t = β·(z − m).")]
 ///
 /// The meaning does not depend on the order in which the three are set. β is DPO's; m is subtracted from every margin,
 /// in addition to the margins of the pairs; ε is the share of labels taken to be flipped.
 ///
 /// # Derivatives
-/// With respect to z: β·((1 − ε)·L′(t) − ε·L′(−t)) and β²·((1 − ε)·L″(t) + ε·L″(−t)).
+#[cfg_attr(doc, doc = include_str!("../formulas/tuned_derivatives.html"))]
+#[cfg_attr(not(doc), doc = "With respect to z: β·((1 − ε)·L′(t) − ε·L′(−t)) and β²·((1 −")]
+#[cfg_attr(not(doc), doc = "ε)·L″(t) + ε·L″(−t)).")]
 ///
 /// # Domain
 /// β finite and > 0, m finite, ε in [0, 1]. With `f32` scores m meets z as one `f64`, which is exact unless the exponents
 /// of the two scores are more than 29 apart (margins of the batch meet the exact difference), and β of more than 10⁴⁷
 /// may find an e⁻ᵗ of less than 10⁻¹⁵² to be 0.
+///
+/// # Accuracy
+/// That of the inner loss, the scale, margin and smoothing included: nothing is rounded on the way. Under [`Logistic`]
+/// `f32` ≤ 0.501 ulp, `f64` ≤ 0.54 ulp (0.5224 is the largest found); with smoothing the first derivative is a difference:
+/// ≤ 0.55 ulp down to half of its larger term, and 1/16 ulp of that term more beside its zero.
+///
+/// [`Logistic`]: crate::Logistic
 ///
 /// ```
 /// use pairwise_loss::{Logistic, PairLoss, Tuned};

@@ -116,6 +116,16 @@ fn bin(excess: u64) -> usize {
 /// A range of confidence, the pairs in it, and how many of them were right: a point of a reliability diagram.
 ///
 /// From [`Metrics::calibration_bins`](super::Metrics::calibration_bins).
+///
+/// ```
+/// use pairwise_loss::{Metrics, Pairs, Ties};
+///
+/// let metrics = Metrics::of(&Pairs::new(&[0.0, 9.0], &[0.0, 0.0])?);
+/// for bin in metrics.calibration_bins(Ties::Half).iter().filter(|bin| !bin.is_empty()) {
+///     println!("{}-{}: {:?} sure, {:?} right", bin.lower(), bin.upper(), bin.mean_confidence(), bin.accuracy());
+/// }
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CalibrationBin {
     index: usize,

@@ -16,6 +16,17 @@ use super::exact::{ExactSum, LIMBS, NonFinite};
 use crate::error::Error;
 
 /// What a tie, chosen = rejected, counts in [`Metrics::accuracy`].
+///
+/// ```
+/// use pairwise_loss::{Metrics, Pairs, Ties};
+///
+/// // Won, tied, tied, lost.
+/// let metrics = Metrics::of(&Pairs::new(&[1.0, 0.0, 0.0, 0.0], &[0.0, 0.0, 0.0, 1.0])?);
+/// assert_eq!(metrics.accuracy(Ties::Wrong), Some(0.25));
+/// assert_eq!(metrics.accuracy(Ties::Half), Some(0.5));
+/// assert_eq!(metrics.accuracy(Ties::Skip), Some(0.5)); // one of two
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ties {
     /// Nothing: accuracy = wins / pairs, as TRL's `RewardTrainer` has it.

@@ -121,6 +121,16 @@ impl Total {
     ///
     /// Both sums are exact, and their quotient is rounded once. With weights of 1 it is the
     /// [`mean`](Self::mean).
+    ///
+    /// ```
+    /// use pairwise_loss::{Hinge, Pairs};
+    ///
+    /// let pairs = Pairs::new(&[0.5_f32, 1.0], &[0.5, 2.0])?.with_weights(&[1.0, 3.0])?;
+    /// let total = pairs.total(Hinge::new(1.0)?); // 1·1 + 3·2
+    /// assert_eq!((total.sum(), total.len(), total.total_weight()), (7.0, 2, 4.0));
+    /// assert_eq!((total.mean(), total.weighted_mean()), (Some(3.5), Some(1.75)));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn weighted_mean(&self) -> Option<f64> {
         let mean = || self.terms().div_round_by(&self.weights());
         (!self.is_empty()).then(|| self.non_finite().value().unwrap_or_else(mean))
