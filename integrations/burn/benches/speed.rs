@@ -26,12 +26,13 @@ const FORMS: [(&str, Form); 3] =
     [("operation", operation), ("composed", composed), ("unstable", unstable)];
 
 fn tensors(chosen: &[f32], rejected: &[f32], device: &Device) -> [Tensor<1>; 2] {
-    [chosen, rejected]
-        .map(|x| Tensor::from_data(TensorData::new(x.to_vec(), [x.len()]), device))
+    [chosen, rejected].map(|x| Tensor::from_data(TensorData::new(x.to_vec(), [x.len()]), device))
 }
 
 fn main() {
-    println!("    pairs, µs: operation     composed     unstable; the others as multiples of the first");
+    println!(
+        "    pairs, µs: operation     composed     unstable; the others as multiples of the first"
+    );
     for pairs in [1 << 6, 1 << 12, 1 << 20] {
         let (c, r) = (speed::scores(pairs, 0.37), speed::scores(pairs, 0.71));
         let expected = speed::reference(&c, &r);

@@ -288,3 +288,8 @@ fn exactly<T: Element>(data: TensorData) -> TensorData {
         (from, to) => panic!("{from:?} where {to:?} is expected"),
     }
 }
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -366,3 +366,8 @@ fn values<'s, T: WithDType>((storage, layout): (&'s CpuStorage, &Layout)) -> Res
         _ => bail!("{dtype:?} where {:?} is expected", T::DTYPE),
     }
 }
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
