@@ -2,6 +2,7 @@
 
 mod blocks;
 mod comparisons;
+mod counts;
 mod function;
 mod groups;
 mod layout;
@@ -11,10 +12,12 @@ mod pairs;
 mod plackett_luce;
 mod reward_trainer;
 mod scatter;
+mod sums;
 mod tree;
 mod verbs;
 
 pub use comparisons::Comparisons;
+pub use counts::Counts;
 pub use function::{log_sigmoid_into, sigmoid_into, softplus_into};
 pub use groups::{GroupTies, Groups};
 pub use layout::{ScoreGradients, Strided, StridedMut};
@@ -22,3 +25,4 @@ pub use options::Reduction;
 pub use pairs::Pairs;
 pub use plackett_luce::PlackettLuce;
 pub use reward_trainer::{RewardStep, RewardTrainer};
+pub use sums::ScoreSums;

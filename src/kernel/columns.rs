@@ -2,6 +2,7 @@
 
 use super::CHUNK;
 use super::row::{Extras, Row};
+use crate::index::Indices;
 use crate::math::{Fma, Lanes, each_lane};
 use crate::score::Score;
 use core::ops::Range;
@@ -237,7 +238,7 @@ pub(crate) enum Scores<'a, T> {
     /// Row i is element i·stride.
     Strided { data: &'a [T], stride: usize },
     /// Row i is the entry that element i of the index names. The indices are known to be in range.
-    Gathered { scores: &'a [T], index: &'a [u32] },
+    Gathered { scores: &'a [T], index: Indices<'a> },
     /// Row i is element i with its sign changed: offsets are added where margins are subtracted.
     Negated(&'a [T]),
 }
@@ -249,7 +250,7 @@ impl<T: Score> Scores<'_, T> {
         match *self {
             Self::Contiguous(data) => data.get(row).copied(),
             Self::Strided { data, stride } => data.get(row * stride).copied(),
-            Self::Gathered { scores, index } => scores.get(*index.get(row)? as usize).copied(),
+            Self::Gathered { scores, index } => scores.get(index.get(row)?).copied(),
             Self::Negated(data) => data.get(row).map(|&x| -x),
         }
     }
@@ -292,9 +293,7 @@ impl<T: Score> Scores<'_, T> {
                 }
             }
             Self::Gathered { scores, index } => {
-                for (slot, &entry) in out.iter_mut().zip(index.get(first..).unwrap_or_default()) {
-                    *slot = scores.get(entry as usize).copied().unwrap_or_else(T::zero);
-                }
+                index.gather(first, scores, T::zero(), out);
             }
             Self::Negated(data) => {
                 for (slot, &x) in out.iter_mut().zip(data.get(first..).unwrap_or_default()) {
