@@ -110,18 +110,6 @@ impl Indices<'_> {
         with_slice!(self, |slice, position| slice.get(row).map_or(-1, |&x| position(x).into()))
     }
 
-    /// Writes those of some rows, as many as there is room for.
-    pub(crate) fn positions<'o>(&self, rows: Range<usize>, out: &'o mut [usize]) -> &'o [usize] {
-        let len = rows.len().min(out.len());
-        let out = out.get_mut(..len).unwrap_or_default();
-        with_slice!(self, |slice, position| {
-            for (slot, &x) in out.iter_mut().zip(slice.get(rows).unwrap_or_default()) {
-                *slot = position(x).position();
-            }
-        });
-        out
-    }
-
     /// Writes the elements of `from` at the positions from row `first` on.
     pub(crate) fn gather<T: Copy>(&self, first: usize, from: &[T], zero: T, out: &mut [T]) {
         with_slice!(self, |slice, position| {
@@ -143,8 +131,43 @@ impl Indices<'_> {
             (Self::Usize(a), Self::Usize(b)) => first_of_both(a, b),
             (Self::I32(a), Self::I32(b)) => first_of_both(a, b),
             (Self::I64(a), Self::I64(b)) => first_of_both(a, b),
-            _ => (0..self.len()).find(|&row| self.number(row) == other.number(row)),
+            // Both come from the same slices.
+            _ => None,
         }
+    }
+}
+
+/// Calls something for some rows, with what comes with each of them and the two positions there.
+#[inline(always)]
+pub(crate) fn each_row<X>(
+    (first, second): (Indices<'_>, Indices<'_>),
+    rows: Range<usize>,
+    with: impl Iterator<Item = X>,
+    f: impl FnMut(X, usize, usize),
+) {
+    #[inline(always)]
+    fn each<X, I: Copy, P: Position>(
+        (first, second): (&[I], &[I]),
+        rows: Range<usize>,
+        with: impl Iterator<Item = X>,
+        position: impl Fn(I) -> P,
+        mut f: impl FnMut(X, usize, usize),
+    ) {
+        let first = first.get(rows.clone()).unwrap_or_default();
+        let second = second.get(rows).unwrap_or_default();
+        for ((x, &i), &j) in with.zip(first).zip(second) {
+            f(x, position(i).position(), position(j).position());
+        }
+    }
+    match (first, second) {
+        (Indices::U32(first), Indices::U32(second)) => each((first, second), rows, with, |x| x, f),
+        (Indices::Usize(first), Indices::Usize(second)) => {
+            each((first, second), rows, with, Wide, f);
+        }
+        (Indices::I32(first), Indices::I32(second)) => each((first, second), rows, with, |x| x, f),
+        (Indices::I64(first), Indices::I64(second)) => each((first, second), rows, with, |x| x, f),
+        // Both come from the same slices.
+        _ => {}
     }
 }
 
@@ -170,7 +193,7 @@ mod sealed {
 
 #[cfg(test)]
 mod tests {
-    use super::{Index, Indices};
+    use super::{Index, Indices, each_row};
 
     fn check<I: Index>(number: impl Fn(usize) -> I) {
         let slice: Vec<I> = (0..600).map(|row| number(row * 7 % 600)).collect();
@@ -180,7 +203,9 @@ mod tests {
         assert_eq!(indices.first_beyond(600), None);
         // 599 = 7·257 − 2·600
         assert_eq!(indices.first_beyond(599), Some(257));
-        assert_eq!(indices.positions(4..7, &mut [0; 9]), [28, 35, 42]);
+        let mut seen = Vec::new();
+        each_row((indices, indices), 4..7, 1.., |x, i, j| seen.push((x, i, j)));
+        assert_eq!(seen, [(1, 28, 28), (2, 35, 35), (3, 42, 42)]);
         let (from, mut out): (Vec<f32>, _) = ((0..600).map(|x| x as f32).collect(), [0.0; 2]);
         indices.gather(5, &from, 0.0, &mut out);
         assert_eq!(out, [35.0, 42.0]);

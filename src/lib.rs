@@ -37,8 +37,9 @@ mod serialize;
 mod strength;
 
 pub use batch::{
-    Comparisons, Counts, GroupTies, Groups, Pairs, PlackettLuce, Reduction, RewardStep, RewardTrainer,
-    ScoreGradients, ScoreSums, Strided, StridedMut, log_sigmoid_into, sigmoid_into, softplus_into,
+    Comparisons, Counts, GroupTies, Groups, Pairs, PlackettLuce, Reduction, RewardStep,
+    RewardTrainer, ScoreGradients, ScoreSums, Strided, StridedMut, log_sigmoid_into, sigmoid_into,
+    softplus_into,
 };
 pub use error::Error;
 pub use index::Index;

@@ -5,9 +5,7 @@ use super::tree::Tree;
 use super::verbs::{ExactTotal, FusedPart, Losses, Map, MapPart, TotalPart};
 use crate::error::Error;
 use crate::index::{Index, Indices};
-use crate::kernel::{
-    BLOCK, Function, Gradient, Hessian, Level, Out, Partial, Scores, Sink, Value,
-};
+use crate::kernel::{BLOCK, Function, Gradient, Hessian, Level, Out, Partial, Scores, Sink, Value};
 use crate::loss::PairLoss;
 use crate::reduce::{ScoreSum, Total};
 use crate::score::Score;
@@ -65,10 +63,19 @@ impl<'a, T: Score> Comparisons<'a, T> {
         winners: &'a [I],
         losers: &'a [I],
     ) -> Result<Self, Error> {
-        check_len("losers", losers.len(), "winners", winners.len())?;
+        Self::named(scores, ("winners", winners), ("losers", losers))
+    }
+
+    /// The same for sides of other names.
+    pub(super) fn named<I: Index>(
+        scores: &'a [T],
+        (winners_name, winners): (&'static str, &'a [I]),
+        (losers_name, losers): (&'static str, &'a [I]),
+    ) -> Result<Self, Error> {
+        check_len(losers_name, losers.len(), winners_name, winners.len())?;
         let (winners, losers) = (I::indices(winners), I::indices(losers));
         let len = scores.len();
-        for (name, indices) in [("winners", winners), ("losers", losers)] {
+        for (name, indices) in [(winners_name, winners), (losers_name, losers)] {
             if let Some(position) = indices.first_beyond(len) {
                 let index = indices.number(position);
                 return Err(Error::IndexOutOfRange { name, position, index, len });

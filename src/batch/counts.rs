@@ -42,7 +42,7 @@ impl<'a, T: Score> Counts<'a, T> {
     /// rows.
     ///
     /// # Errors
-    /// Those of [`Comparisons::new`] and [`Comparisons::with_weights`].
+    /// As for [`Comparisons::new`] and [`Comparisons::with_weights`].
     pub fn new<I: Index>(
         scores: &'a [T],
         first: &'a [I],
@@ -50,9 +50,18 @@ impl<'a, T: Score> Counts<'a, T> {
         first_wins: &'a [T],
         second_wins: &'a [T],
     ) -> Result<Self, Error> {
-        let rows = Comparisons::new(scores, first, second)?;
-        let sides = [rows.with_weights(first_wins)?, rows.turned().with_weights(second_wins)?];
-        Ok(Self { sides })
+        let rows = Comparisons::named(scores, ("first", first), ("second", second))?;
+        let wins = |name, rows: Comparisons<'a, T>, wins: &'a [T]| {
+            check_len(name, wins.len(), "first", rows.len())?;
+            rows.with_weights(wins).map_err(|error| match error {
+                Error::InvalidElement { position, value, domain, .. } => {
+                    Error::InvalidElement { name, position, value, domain }
+                }
+                other => other,
+            })
+        };
+        let first = wins("first_wins", rows, first_wins)?;
+        Ok(Self { sides: [first, wins("second_wins", rows.turned(), second_wins)?] })
     }
 
     /// Adds an offset to the margin of each row: the advantage of the first over the second.
@@ -60,6 +69,7 @@ impl<'a, T: Score> Counts<'a, T> {
     /// # Errors
     /// [`Error::LengthMismatch`] if there are not as many offsets as rows.
     pub fn with_offsets(self, offsets: &'a [T]) -> Result<Self, Error> {
+        check_len("offsets", offsets.len(), "first", self.len())?;
         let [first, second] = self.sides;
         // Turned twice: the offset has the other sign there.
         let second = second.turned().with_offsets(offsets)?.turned();

@@ -462,8 +462,7 @@ impl<'a, T: Score> Groups<'a, T> {
     }
 
     fn visit<V: Verb<T>>(&self, block: Filled<'_, T>, verb: V) -> V::Output {
-        let gathered =
-            |index| Scores::Gathered { scores: self.scores, index: Indices::U32(index) };
+        let gathered = |index| Scores::Gathered { scores: self.scores, index: Indices::U32(index) };
         block.options().visit(gathered(block.winners), gathered(block.losers), verb)
     }
 

@@ -4,7 +4,7 @@
 //! (b) Added in the format of the scores, results must come in order. Added to [`ScoreSum`]s they may come in any: that is
 //!     how threads share them.
 
-use crate::index::Indices;
+use crate::index::{Indices, each_row};
 use crate::kernel::{Level, Sink, Slots, Spare};
 use crate::reduce::{ScoreSum, TERMS, add_terms};
 use crate::score::Score;
@@ -74,31 +74,24 @@ impl Sides<'_> {
         term: Term<'_, T>,
         target: &mut Target<'_, T>,
     ) {
-        let (mut winners, mut losers) = ([0; TERMS], [0; TERMS]);
-        let winners = self.winners.positions(rows.clone(), &mut winners);
-        let losers = self.losers.positions(rows, &mut losers);
-        let mut terms = [T::zero(); TERMS];
         let (v, power) = match term {
             Term::Signed | Term::Unsigned => (None, 1),
             Term::Times(v) => (Some(v), 1),
             Term::SquareTimes(v) => (Some(v), 2),
         };
-        match v {
-            None => {
-                for (slot, &x) in terms.iter_mut().zip(results) {
-                    *slot = x;
-                }
-            }
-            Some(v) => {
-                for (slot, ((&x, &i), &j)) in terms.iter_mut().zip(results.iter().zip(winners).zip(losers)) {
-                    *slot = product(x, power, v.get(i), v.get(j));
-                }
-            }
-        }
         let opposite = !matches!(term, Term::Unsigned);
+        let sides = (self.winners, self.losers);
+        let mut products = [T::zero(); TERMS];
+        if let Some(v) = v {
+            let with = products.iter_mut().zip(results);
+            each_row(sides, rows.clone(), with, |(slot, &x), i, j| {
+                *slot = product(x, power, v.get(i), v.get(j));
+            });
+        }
+        let results = if v.is_some() { &products } else { results };
         match target {
-            Target::Format(out) => add_in_order(&terms, winners, losers, opposite, out),
-            Target::Exact(sums) => add_terms(self.level, &terms, winners, losers, opposite, sums),
+            Target::Format(out) => add_in_order(sides, rows, results, opposite, out),
+            Target::Exact(sums) => add_terms(self.level, sides, rows, results, opposite, sums),
         }
     }
 }
@@ -124,30 +117,29 @@ fn product<T: Score>(x: T, power: u32, a: Option<&T>, b: Option<&T>) -> T {
 /// Adds each term to the entry of its winner and, with its sign or the other one, to that of its loser, in order. Sums
 /// that are NaN need not be the canonical one.
 fn add_in_order<T: Score>(
-    terms: &[T; TERMS],
-    winners: &[usize],
-    losers: &[usize],
+    sides: (Indices<'_>, Indices<'_>),
+    rows: Range<usize>,
+    terms: &[T],
     opposite: bool,
     out: &mut [T],
 ) {
-    let rows = terms.iter().zip(winners).zip(losers);
     if opposite {
-        for ((&x, &winner), &loser) in rows {
+        each_row(sides, rows, terms.iter(), |&x, winner, loser| {
             if let Some(slot) = out.get_mut(winner) {
                 *slot = *slot + x;
             }
             if let Some(slot) = out.get_mut(loser) {
                 *slot = *slot - x;
             }
-        }
+        });
     } else {
-        for ((&x, &winner), &loser) in rows {
+        each_row(sides, rows, terms.iter(), |&x, winner, loser| {
             for entry in [winner, loser] {
                 if let Some(slot) = out.get_mut(entry) {
                     *slot = *slot + x;
                 }
             }
-        }
+        });
     }
 }
 

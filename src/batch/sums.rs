@@ -159,10 +159,8 @@ impl Pieces<'_> {
         let (a, a_rest) = a.split_at_mut(first * entries);
         let (b, b_rest) = b.split_at_mut(b.len().min(first * entries));
         let (near, far) = partials.split_at_mut(count.min(partials.len()));
-        let (here, there) = (
-            Pieces { sums: [a, b], entries },
-            Pieces { sums: [a_rest, b_rest], entries },
-        );
+        let (here, there) =
+            (Pieces { sums: [a, b], entries }, Pieces { sums: [a_rest, b_rest], entries });
         let (x, y) = join(
             move || here.share(units.start..middle, near, work, together),
             move || there.share(middle..units.end, far, work, together),

@@ -5,11 +5,12 @@
 //! (b) A term below 2¹⁹ is split into two integers by adding constants whose last places are 2⁻³² and 2⁻⁶³, which makes
 //!     SIMD at every instruction set. Others go one by one.
 
+use crate::index::{Indices, each_row};
 use crate::kernel::{Kernel, Level};
 use crate::math::Fma;
 use crate::score::Score;
 use core::fmt;
-use core::ops::{Add, AddAssign};
+use core::ops::{Add, AddAssign, Range};
 
 /// A sum of what comparisons contribute to one entry: exact, mergeable, the same in any order.
 ///
@@ -51,7 +52,11 @@ impl ScoreSum {
             return Self((i128::from(high) << 64) | i128::from(low as u64));
         }
         // From 2¹⁹ on a float is a multiple of 2⁻³³, so nothing has been cut off.
-        if term.is_finite() && units.abs() < LIMIT { Self(units) } else { Self::SPOILED }
+        if term.is_finite() && units.unsigned_abs() < LIMIT.unsigned_abs() {
+            Self(units)
+        } else {
+            Self::SPOILED
+        }
     }
 
     const SPOILED: Self = Self(1);
@@ -60,7 +65,7 @@ impl ScoreSum {
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         let sum = (self.0 & !1).wrapping_add(other.0 & !1);
-        let spoiled = (self.0 | other.0) & 1 == 1 || sum.wrapping_abs() >= LIMIT || sum == i128::MIN;
+        let spoiled = (self.0 | other.0) & 1 == 1 || sum.unsigned_abs() >= LIMIT.unsigned_abs();
         if spoiled { Self::SPOILED } else { Self(sum) }
     }
 
@@ -107,8 +112,11 @@ impl ScoreSum {
     /// The sum of which these are the limbs, or the sums of the limbs of parts.
     pub fn from_limbs(limbs: [i64; Self::LIMBS]) -> Self {
         let [low, middle, high, spoiled] = limbs.map(i128::from);
+        if spoiled != 0 || high.abs() >= 1 << 42 {
+            return Self::SPOILED;
+        }
         let sum = low + (middle << 42) + (high << 84);
-        if spoiled == 0 && sum.abs() < LIMIT / 2 { Self(sum << 1) } else { Self::SPOILED }
+        if sum.abs() < LIMIT / 2 { Self(sum << 1) } else { Self::SPOILED }
     }
 
     /// For a term that may be anything.
@@ -179,58 +187,67 @@ impl<T: Score> Kernel for Split<'_, T> {
     }
 }
 
-/// Adds each term to the sum of one entry and, with its sign or the other one, to that of another.
+/// Adds the terms of some rows, at most [`TERMS`], each to the sum of one entry and, with its sign or the other one, to
+/// that of another.
 #[inline(never)]
 pub(crate) fn add_terms<T: Score>(
     level: Level,
-    terms: &[T; TERMS],
-    winners: &[usize],
-    losers: &[usize],
+    sides: (Indices<'_>, Indices<'_>),
+    rows: Range<usize>,
+    terms: &[T],
     opposite: bool,
     sums: &mut [ScoreSum],
 ) {
     let (mut high, mut low) = ([0; TERMS], [0; TERMS]);
+    let mut padded = [T::zero(); TERMS];
+    let terms = if let Some(terms) = terms.first_chunk() {
+        terms
+    } else {
+        padded.iter_mut().zip(terms).for_each(|(slot, &term)| *slot = term);
+        &padded
+    };
     if level.run(Split { terms, high: &mut high, low: &mut low }) {
-        for ((term, &winner), &loser) in terms.iter().zip(winners).zip(losers) {
+        each_row(sides, rows, terms.iter(), |&term, winner, loser| {
             let term = term.widen();
             for (entry, term) in [(winner, term), (loser, if opposite { -term } else { term })] {
                 if let Some(sum) = sums.get_mut(entry) {
                     sum.add_far(term);
                 }
             }
-        }
+        });
         return;
     }
     let terms = high.iter().zip(&low).map(|(&h, &l)| (i128::from(h) << 64) | i128::from(l as u64));
-    let rows = terms.zip(winners).zip(losers);
     if opposite {
-        for ((term, &winner), &loser) in rows {
+        each_row(sides, rows, terms, |term, winner, loser| {
             if let Some(ScoreSum(sum)) = sums.get_mut(winner) {
                 *sum = sum.wrapping_add(term);
             }
             if let Some(ScoreSum(sum)) = sums.get_mut(loser) {
                 *sum = sum.wrapping_sub(term);
             }
-        }
+        });
     } else {
-        for ((term, &winner), &loser) in rows {
+        each_row(sides, rows, terms, |term, winner, loser| {
             for entry in [winner, loser] {
                 if let Some(ScoreSum(sum)) = sums.get_mut(entry) {
                     *sum = sum.wrapping_add(term);
                 }
             }
-        }
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{ScoreSum, TERMS, add_terms};
+    use crate::index::Indices;
     use crate::kernel::Level;
 
     /// The number times 2⁶³, rounded to an even integer where it lies between two.
     fn places(x: f64) -> i128 {
-        let (mantissa, exponent) = ((x.to_bits() & ((1 << 52) - 1)), (x.to_bits() >> 52 & 2047) as i32);
+        let (mantissa, exponent) =
+            ((x.to_bits() & ((1 << 52) - 1)), (x.to_bits() >> 52 & 2047) as i32);
         let mantissa = i128::from(if exponent == 0 { mantissa } else { mantissa | 1 << 52 });
         let shift = exponent.max(1) - 1075 + 63;
         let magnitude = if shift >= 0 {
@@ -247,7 +264,8 @@ mod tests {
 
     fn numbers() -> Vec<f64> {
         let mut state = 1_u64;
-        let mut numbers = vec![0.0, -0.0, f64::MIN_POSITIVE, 5e-324, 524287.99999999994, 524288.0, 1e18];
+        let mut numbers =
+            vec![0.0, -0.0, f64::MIN_POSITIVE, 5e-324, 524287.99999999994, 524288.0, 1e18];
         for i in 0..4000 {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             let x = 1.0 + (state >> 12) as f64 / (1_u64 << 52) as f64;
@@ -280,8 +298,10 @@ mod tests {
                             terms[77] = strange;
                         }
                         let winners: [usize; TERMS] = std::array::from_fn(|i| i * i % entries);
-                        let losers: [usize; TERMS] = std::array::from_fn(|i| (i * i + 1 + i % 5) % entries);
-                        add_terms(level, &terms, &winners, &losers, opposite, &mut sums);
+                        let losers: [usize; TERMS] =
+                            std::array::from_fn(|i| (i * i + 1 + i % 5) % entries);
+                        let sides = (Indices::Usize(&winners), Indices::Usize(&losers));
+                        add_terms(level, sides, 0..TERMS, &terms, opposite, &mut sums);
                         for i in 0..TERMS {
                             let term = ScoreSum::of(terms[i]);
                             expected[winners[i]] += term;
@@ -326,5 +346,8 @@ mod tests {
         let sum = ScoreSum::of(-0.3);
         let limbs = sum.to_limbs().map(|limb| limb * (1 << 20));
         assert_eq!(ScoreSum::from_limbs(limbs).value(), -0.3 * f64::from(1 << 20));
+        for limbs in [[0, 0, i64::MAX, 0], [0, 0, i64::MIN, 0], [0, 0, 0, 7], [0, 0, 1 << 41, 0]] {
+            assert!(ScoreSum::from_limbs(limbs).is_nan(), "{limbs:?}");
+        }
     }
 }
