@@ -81,7 +81,7 @@ pub enum Error {
         /// The position of the first offending index.
         position: usize,
         /// The index found there.
-        index: u32,
+        index: i128,
         /// The number of scores.
         len: usize,
     },
@@ -90,7 +90,7 @@ pub enum Error {
         /// The position of the first such comparison.
         position: usize,
         /// The entry.
-        index: u32,
+        index: i128,
     },
     /// Offsets do not divide the scores into prompts.
     InvalidOffset {

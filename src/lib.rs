@@ -51,9 +51,11 @@
 
 mod batch;
 mod error;
+mod index;
 mod kernel;
 mod loss;
 mod math;
+mod prior;
 mod reduce;
 mod scalar;
 mod score;
@@ -62,10 +64,12 @@ mod serialize;
 mod strength;
 
 pub use batch::{
-    Comparisons, GroupTies, Groups, Pairs, PlackettLuce, Reduction, RewardStep, RewardTrainer,
-    ScoreGradients, Strided, StridedMut, log_sigmoid_into, sigmoid_into, softplus_into,
+    Comparisons, Counts, GroupTies, Groups, Pairs, PlackettLuce, Reduction, RewardStep,
+    RewardTrainer, ScoreGradients, ScoreSums, Strided, StridedMut, log_sigmoid_into, sigmoid_into,
+    softplus_into,
 };
 pub use error::Error;
+pub use index::Index;
 pub use kernel::Level;
 pub use loss::{
     Centering, Davidson, DavidsonTie, DavidsonWin, Exponential, Hinge, Ipo, Jet, Logistic,
@@ -73,7 +77,8 @@ pub use loss::{
     TieProbabilities, Tuned,
 };
 pub use math::Working;
-pub use reduce::{CalibrationBin, Metrics, Ties, Total};
+pub use prior::GaussianPrior;
+pub use reduce::{CalibrationBin, Metrics, ScoreSum, Ties, Total};
 pub use scalar::{
     log_sigmoid, log_win_probability, logit, sigmoid, softplus, win_probability,
     win_probability_from_strengths,
@@ -92,4 +97,6 @@ mod documents {
     mod accumulation {}
     #[doc = include_str!("../docs/guide.md")]
     mod guide {}
+    #[doc = include_str!("../docs/ratings.md")]
+    mod ratings {}
 }

@@ -278,7 +278,8 @@ impl<'a, T: Score> Strengths<'a, T> {
         if i < len {
             Ok(i)
         } else {
-            Err(Error::IndexOutOfRange { name: "entry", position: 0, index: entry, len })
+            let index = i128::from(entry);
+            Err(Error::IndexOutOfRange { name: "entry", position: 0, index, len })
         }
     }
 

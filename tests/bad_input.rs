@@ -8,9 +8,10 @@
 //! (d) Left out, for want of memory: the 2³² scores that `Groups::new` refuses.
 
 use pairwise_loss::{
-    Centering, Comparisons, Davidson, Error, Groups, Hinge, Ipo, Level, Logistic, Metrics, Pairs,
-    RaoKupper, Reduction, RewardTrainer, RobustLogistic, Score, ScoreGradients, SquaredHinge,
-    Strengths, Strided, StridedMut, Total, Tuned, log_sigmoid_into, sigmoid_into, softplus_into,
+    Centering, Comparisons, Counts, Davidson, Error, GaussianPrior, Groups, Hinge, Ipo, Level,
+    Logistic, Metrics, Pairs, RaoKupper, Reduction, RewardTrainer, RobustLogistic, Score,
+    ScoreGradients, ScoreSum, ScoreSums, SquaredHinge, Strengths, Strided, StridedMut, Total,
+    Tuned, log_sigmoid_into, sigmoid_into, softplus_into,
 };
 use reference::{Format, bits};
 use std::collections::BTreeSet;
@@ -458,13 +459,16 @@ fn comparisons<T: Number>(table: &mut Table) {
     for (winners, losers, name, position, index) in [
         ([0, 4, 1], [1, 0, 2], "winners", 1, 4),
         ([0, 1, 1], [1, 0, 7], "losers", 2, 7),
-        ([u32::MAX, 9, 0], [1, 1, 1], "winners", 0, u32::MAX),
+        ([u32::MAX, 9, 0], [1, 1, 1], "winners", 0, i128::from(u32::MAX)),
     ] {
         let error = Error::IndexOutOfRange { name, position, index, len: 4 };
         let message = format!("{name}[{position}] is {index} where there are 4 scores");
         let got = Comparisons::new(&scores, &winners, &losers);
         table.refused("Comparisons::new", got, &error, &message);
     }
+    let got = Comparisons::new(&scores, &[0_i64, -2, 1], &[1, 2, 1]);
+    let error = Error::IndexOutOfRange { name: "winners", position: 1, index: -2, len: 4 };
+    table.refused("Comparisons::new", got, &error, "winners[1] is -2 where there are 4 scores");
     let got = Comparisons::new(&scores, &[0, 2, 1], &[1, 2, 1]);
     let error = Error::SelfComparison { position: 1, index: 2 };
     table.refused("Comparisons::new", got, &error, "comparison 1 is of entry 2 with itself");
@@ -503,6 +507,21 @@ fn comparisons<T: Number>(table: &mut Table) {
         };
         table.length("Comparisons::hessian_vector_product_into", product(len, 4), ("v", len), to);
         table.length("Comparisons::hessian_vector_product_into", product(4, len), ("out", len), to);
+        let name = "Comparisons::score_residual_product_into";
+        let product = |v: usize, len: usize| {
+            untouched::<T, _>(len, |out| games.score_residual_product_into(hinge(), &x[..v], out))
+        };
+        table.length(name, product(len, 4), ("v", len), to);
+        table.length(name, product(4, len), ("out", len), to);
+        let name = "Comparisons::loss_gradient_and_diagonal";
+        let call = |lens| {
+            both_untouched::<T, _>(lens, |gradient, diagonal| {
+                games.loss_gradient_and_diagonal(hinge(), Reduction::Sum, gradient, diagonal)
+            })
+        };
+        table.length(name, call([len, 4]), ("gradient", len), to);
+        table.length(name, call([4, len]), ("diagonal", len), to);
+        sums_of_comparisons(table, games, &x, len);
     }
 
     let check = |table: &mut Table, games: Comparisons<'_, T>, weights| {
@@ -510,12 +529,169 @@ fn comparisons<T: Number>(table: &mut Table) {
         table.reductions("Comparisons::loss_and_gradient", weights, |how| {
             untouched::<T, _>(4, |out| games.loss_and_gradient(hinge(), how, out))
         });
+        table.reductions("Comparisons::loss_gradient_and_diagonal", weights, |how| {
+            both_untouched::<T, _>([4, 4], |gradient, diagonal| {
+                games.loss_gradient_and_diagonal(hinge(), how, gradient, diagonal)
+            })
+        });
+        for (name, verb) in reduced_sums::<T>() {
+            table.reductions(name, weights, |how| sums_untouched(4, 1, |s| verb(games, how, s)));
+        }
     };
     let games = Comparisons::new(&scores, &winners[..2], &losers[..2]).expect("games");
     for (column, weights) in weightless::<T>() {
         check(table, games.with_weights(&column).expect("weights"), weights);
     }
-    check(table, Comparisons::new(&scores, &[], &[]).expect("games"), Weights::Nothing(0));
+    check(table, Comparisons::new::<u32>(&scores, &[], &[]).expect("games"), Weights::Nothing(0));
+}
+
+/// Calls something with sums for so many entries in so many pieces, which must stay as they are.
+#[track_caller]
+fn sums_untouched<V>(
+    entries: usize,
+    pieces: usize,
+    call: impl FnOnce(&mut ScoreSums<'_>) -> Result<V, Error>,
+) -> Result<V, Error> {
+    let held: Vec<ScoreSum> = (0..entries * pieces).map(|i| ScoreSum::of(i as f64)).collect();
+    let mut memory = held.clone();
+    let result = call(&mut ScoreSums::new(&mut memory, entries).expect("memory"));
+    assert_eq!(memory, held, "written to");
+    result
+}
+
+/// A verb that reduces losses and adds to sums.
+type ReducedSums<T> =
+    (&'static str, fn(Comparisons<'_, T>, Reduction, &mut ScoreSums<'_>) -> Result<(), Error>);
+
+fn reduced_sums<T: Number>() -> [ReducedSums<T>; 3] {
+    [
+        ("Comparisons::loss_and_gradient_sums", |games, how, sums| {
+            games.loss_and_gradient_sums(hinge(), how, sums).map(drop)
+        }),
+        ("Comparisons::loss_gradient_and_diagonal_sums", |games, how, sums| {
+            let mut other = [ScoreSum::ZERO; 4];
+            let diagonal = &mut ScoreSums::new(&mut other, 4)?;
+            games.loss_gradient_and_diagonal_sums(hinge(), how, sums, diagonal).map(drop)
+        }),
+        ("Comparisons::add_gradient_to_sums", |games, how, sums| {
+            games.add_gradient_to_sums(hinge(), how, sums).map(drop)
+        }),
+    ]
+}
+
+fn sums_of_comparisons<T: Number>(
+    table: &mut Table,
+    games: Comparisons<'_, T>,
+    x: &[T],
+    len: usize,
+) {
+    let to = ("scores", 4);
+    for (name, verb) in reduced_sums::<T>() {
+        let got = sums_untouched(len, 1, |sums| verb(games, Reduction::Sum, sums));
+        table.length(name, got, ("sums", len), to);
+    }
+    let name = "Comparisons::loss_gradient_and_diagonal_sums";
+    for (lens, pieces, mistake, to) in
+        [([4, len], 1, ("sums", len), to), ([4, 4], 2, ("diagonal", 8), ("gradient", 4))]
+    {
+        let got = sums_untouched(lens[0], 1, |a| {
+            sums_untouched(lens[1], pieces, |b| {
+                games.loss_gradient_and_diagonal_sums(hinge(), Reduction::Sum, a, b)
+            })
+        });
+        table.length(name, got, mistake, to);
+    }
+    let got = sums_untouched(len, 1, |sums| games.add_hessian_diagonal_to_sums(hinge(), sums));
+    table.length("Comparisons::add_hessian_diagonal_to_sums", got, ("sums", len), to);
+    for (v, sums, mistake) in [(len, 4, ("v", len)), (4, len, ("sums", len))] {
+        let got = sums_untouched(sums, 1, |sums| {
+            games.add_hessian_vector_product_to_sums(hinge(), &x[..v], sums)
+        });
+        table.length("Comparisons::add_hessian_vector_product_to_sums", got, mistake, to);
+        let got = sums_untouched(sums, 1, |sums| {
+            games.add_score_residual_product_to_sums(hinge(), &x[..v], sums)
+        });
+        table.length("Comparisons::add_score_residual_product_to_sums", got, mistake, to);
+    }
+}
+
+fn sums<T: Number>(table: &mut Table) {
+    let mut memory = [ScoreSum::ZERO; 9];
+    for (len, entries, whole) in [(9, 4, 8), (3, 4, 4), (0, 4, 4), (2, 0, 0)] {
+        let got = ScoreSums::new(&mut memory[..len], entries);
+        table.length("ScoreSums::new", got, ("sums", len), ("whole pieces of entries", whole));
+    }
+    for len in [0, 3, 5, 8] {
+        let others = [ScoreSum::of(1.0); 8];
+        let got = sums_untouched(4, 2, |sums| sums.merge(&others[..len]));
+        table.length("ScoreSums::merge", got, ("others", len), ("entries", 4));
+        let got = sums_untouched(4, 2, |sums| untouched::<T, _>(len, |out| sums.round_into(out)));
+        table.length("ScoreSums::round_into", got, ("out", len), ("entries", 4));
+    }
+    let (prior, x) = (GaussianPrior::new(2.0).expect("a variance"), [T::one(); 4]);
+    for len in [0, 3, 5] {
+        let got = untouched::<T, _>(len, |out| prior.add_gradient(&x, out));
+        table.length("GaussianPrior::add_gradient", got, ("gradient", len), ("scores", 4));
+        let got = untouched::<T, _>(len, |out| prior.add_hessian_vector_product(&x, out));
+        table.length("GaussianPrior::add_hessian_vector_product", got, ("product", len), ("v", 4));
+    }
+}
+
+fn counts<T: Number>(table: &mut Table) {
+    let (scores, x) = ([T::one(); 4], [T::one(); 5]);
+    let (first, second) = ([0, 1, 2], [1, 2, 3]);
+    let name = "Counts::new";
+    let got = Counts::new(&scores, &first, &second[..2], &x[..3], &x[..3]);
+    table.length(name, got, ("second", 2), ("first", 3));
+    let got = Counts::new(&scores, &first, &[1, 2, 4], &x[..3], &x[..3]);
+    let error = Error::IndexOutOfRange { name: "second", position: 2, index: 4, len: 4 };
+    table.refused(name, got, &error, "second[2] is 4 where there are 4 scores");
+    let got = Counts::new(&scores, &first, &[1, 1, 3], &x[..3], &x[..3]);
+    let error = Error::SelfComparison { position: 1, index: 1 };
+    table.refused(name, got, &error, "comparison 1 is of entry 1 with itself");
+    for len in [0, 2, 4] {
+        let got = Counts::new(&scores, &first, &second, &x[..len], &x[..3]);
+        table.length(name, got, ("first_wins", len), ("first", 3));
+        let got = Counts::new(&scores, &first, &second, &x[..3], &x[..len]);
+        table.length(name, got, ("second_wins", len), ("first", 3));
+        let counts = Counts::new(&scores, &first, &second, &x[..3], &x[..3]).expect("counts");
+        let got = counts.with_offsets(&x[..len]);
+        table.length("Counts::with_offsets", got, ("offsets", len), ("first", 3));
+    }
+    for (wins, position, bad) in spoilt::<T>(&BAD_WEIGHTS) {
+        let got = Counts::new(&scores, &first, &second, &wins, &x[..3]);
+        table.element(name, got, ("first_wins", position, bad), FINITE);
+        let got = Counts::new(&scores, &first, &second, &x[..3], &wins);
+        table.element(name, got, ("second_wins", position, bad), FINITE);
+    }
+    let counts = Counts::new(&scores, &first, &second, &x[..3], &x[..3]).expect("counts");
+    let to = ("scores", 4);
+    for len in [0, 3, 5] {
+        let got =
+            untouched::<T, _>(len, |out| counts.loss_and_gradient(hinge(), Reduction::Sum, out));
+        table.length("Counts::loss_and_gradient", got, ("gradient", len), to);
+        let got = untouched::<T, _>(len, |out| counts.hessian_diagonal_into(hinge(), out));
+        table.length("Counts::hessian_diagonal_into", got, ("out", len), to);
+        for (v, len, mistake) in [(len, 4, ("v", len)), (4, len, ("out", len))] {
+            let got = untouched::<T, _>(len, |out| {
+                counts.hessian_vector_product_into(hinge(), &x[..v], out)
+            });
+            table.length("Counts::hessian_vector_product_into", got, mistake, to);
+        }
+    }
+    for (column, weights) in weightless::<T>() {
+        // Each row has two sides.
+        let (wins, weights) = match weights {
+            Weights::Nothing(pairs) => ([T::zero(); 2], Weights::Nothing(2 * pairs)),
+            sum @ Weights::Sum(_) => ([T::zero(); 2], sum),
+        };
+        let counts = Counts::new(&scores, &first[..2], &second[..2], &column, &wins);
+        let counts = counts.expect("counts");
+        table.reductions("Counts::loss", weights, |how| counts.loss(hinge(), how));
+        table.reductions("Counts::loss_and_gradient", weights, |how| {
+            untouched::<T, _>(4, |out| counts.loss_and_gradient(hinge(), how, out))
+        });
+    }
 }
 
 fn strengths<T: Number>(table: &mut Table) {
@@ -661,6 +837,10 @@ fn parameters(table: &mut Table) {
         table.parameter("SquaredHinge::new", SquaredHinge::new(x), ("margin", x), finite);
         table.parameter("Tuned::margin", Tuned::new(Logistic).margin(x), ("margin", x), finite);
     }
+    for x in [0.0, -0.0, -1.0, 5e-324, -5e-324].into_iter().chain(ENDLESS) {
+        let domain = "finite and > 0, with a finite reciprocal";
+        table.parameter("GaussianPrior::new", GaussianPrior::new(x), ("variance", x), domain);
+    }
     for x in [0.0, -0.0, -1.0, 1e-310, 5e-324].into_iter().chain(ENDLESS) {
         let domain = "finite and > 0, with 1/(2·beta) finite";
         table.parameter("Ipo::new", Ipo::new(x), ("beta", x), domain);
@@ -765,6 +945,8 @@ fn of_format<T: Number>(table: &mut Table) {
     reductions_of_pairs::<T>(table);
     comparisons::<T>(table);
     groups::<T>(table);
+    sums::<T>(table);
+    counts::<T>(table);
     strengths::<T>(table);
 }
 

@@ -4,7 +4,7 @@
 
 #![cfg(feature = "rayon")]
 
-use pairwise_loss::{Comparisons, Hinge, Logistic, Pairs, Reduction, Score};
+use pairwise_loss::{Comparisons, Hinge, Logistic, Pairs, Reduction, Score, ScoreSum, ScoreSums};
 use reference::random::SplitMix64;
 
 /// More than one piece of a batch that is divided, and no multiple of anything.
@@ -58,6 +58,23 @@ fn results<T: Score>() -> (Vec<u64>, Vec<Vec<(u64, i16, i8)>>, Vec<f64>) {
     let mut gradient = vec![T::zero(); 1000];
     let loss = comparisons.loss_and_gradient(Logistic, Reduction::Mean, &mut gradient).unwrap();
     sums.push(loss.to_bits());
+    columns.push(bits(&gradient));
+    // A piece for each of three threads, however many there are.
+    let mut memory = vec![ScoreSum::ZERO; 3 * 1000];
+    let mut exact = ScoreSums::new(&mut memory, 1000).unwrap();
+    let mean = comparisons.loss_and_gradient_sums(Logistic, Reduction::Mean, &mut exact).unwrap();
+    assert_eq!(mean, loss);
+    exact.round_into(&mut gradient).unwrap();
+    columns.push(bits(&gradient));
+    exact.clear();
+    let total = comparisons.add_gradient_to_sums(Logistic, Reduction::Mean, &mut exact).unwrap();
+    let mut again = vec![T::zero(); 1000];
+    exact.round_into(&mut again).unwrap();
+    assert_eq!(bits(&again), bits(&gradient));
+    totals.extend([total.sum(), total.mean().unwrap()]);
+    exact.clear();
+    comparisons.add_hessian_diagonal_to_sums(Logistic, &mut exact).unwrap();
+    exact.round_into(&mut gradient).unwrap();
     columns.push(bits(&gradient));
     (sums, columns, totals)
 }

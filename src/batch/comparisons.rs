@@ -1,17 +1,32 @@
 use super::options::{Options, Reduction, check_len};
-use super::scatter::{Product, Scatter, Signed, Unsigned};
-use super::verbs::{ExactTotal, Fused, Map};
+use super::scatter::{Results, Sides, Target, Term, canonical};
+use super::sums::{Pieces, ScoreSums, UNITS, Units};
+use super::tree::Tree;
+use super::verbs::{ExactTotal, FusedPart, Losses, Map, MapPart, TotalPart};
 use crate::error::Error;
-use crate::kernel::{Function, Gradient, Hessian, Level, Out, Scores, Sink, Value};
+use crate::index::{Index, Indices};
+use crate::kernel::{BLOCK, Function, Gradient, Hessian, Level, Out, Partial, Scores, Sink, Value};
 use crate::loss::PairLoss;
-use crate::reduce::Total;
+use crate::reduce::{ScoreSum, Total};
 use crate::score::Score;
+use core::ops::Range;
 
 /// Comparisons between the entries of one score vector: ratings, RankNet, BPR.
 ///
 /// Comparison k says that entry `winners[k]` was preferred to entry `losers[k]`; it stands for the margin
 /// `zₖ = s[winner] − s[loser] + offsetₖ` and the loss wₖ·(pₖ·L(zₖ) + (1 − pₖ)·L(−zₖ)). Offsets are 0, weights and labels 1
 /// where they are not given.
+///
+/// Results with one element a score come in two ways:
+///
+/// | | order | sums | threads |
+/// |---|---|---|---|
+/// | written into a slice | that of the comparisons | in the format of the scores | one |
+/// | added to [`ScoreSums`] | any | exact | with the feature `rayon`, one a piece |
+///
+/// Both have the same terms: of each comparison the number that [`gradients_into`](Comparisons::gradients_into) or
+/// [`hessians_into`](Comparisons::hessians_into) reports. Each is added to one entry and subtracted from another, so
+/// that exact gradients and products sum to 0 exactly.
 ///
 /// ```
 /// use pairwise_loss::{Comparisons, Logistic, Reduction};
@@ -30,24 +45,44 @@ use crate::score::Score;
 #[derive(Clone, Copy, Debug)]
 pub struct Comparisons<'a, T> {
     scores: &'a [T],
-    winners: &'a [u32],
-    losers: &'a [u32],
-    options: Options<'a, T>,
-    level: Level,
+    winners: Indices<'a>,
+    losers: Indices<'a>,
+    pub(super) options: Options<'a, T>,
+    pub(super) level: Level,
 }
 
 impl<'a, T: Score> Comparisons<'a, T> {
-    /// Comparison k is won by entry `winners[k]` of `scores` against entry `losers[k]`.
+    /// Comparison k is won by entry `winners[k]` of `scores` against entry `losers[k]`, positions in one of the formats of
+    /// [`Index`].
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if there are not as many losers as winners, [`Error::IndexOutOfRange`] if an index is
     /// past the end of the scores, [`Error::SelfComparison`] if an entry is compared with itself.
-    pub fn new(scores: &'a [T], winners: &'a [u32], losers: &'a [u32]) -> Result<Self, Error> {
-        check_len("losers", losers.len(), "winners", winners.len())?;
-        check_indices("winners", winners, scores.len())?;
-        check_indices("losers", losers, scores.len())?;
-        if let Some(position) = winners.iter().zip(losers).position(|(w, l)| w == l) {
-            return Err(Error::SelfComparison { position, index: winners[position] });
+    pub fn new<I: Index>(
+        scores: &'a [T],
+        winners: &'a [I],
+        losers: &'a [I],
+    ) -> Result<Self, Error> {
+        Self::named(scores, ("winners", winners), ("losers", losers))
+    }
+
+    /// The same for sides of other names.
+    pub(super) fn named<I: Index>(
+        scores: &'a [T],
+        (winners_name, winners): (&'static str, &'a [I]),
+        (losers_name, losers): (&'static str, &'a [I]),
+    ) -> Result<Self, Error> {
+        check_len(losers_name, losers.len(), winners_name, winners.len())?;
+        let (winners, losers) = (I::indices(winners), I::indices(losers));
+        let len = scores.len();
+        for (name, indices) in [(winners_name, winners), (losers_name, losers)] {
+            if let Some(position) = indices.first_beyond(len) {
+                let index = indices.number(position);
+                return Err(Error::IndexOutOfRange { name, position, index, len });
+            }
+        }
+        if let Some(position) = winners.first_equal(&losers) {
+            return Err(Error::SelfComparison { position, index: winners.number(position) });
         }
         let options = Options::none(winners.len());
         Ok(Self { scores, winners, losers, options, level: Level::best() })
@@ -101,7 +136,21 @@ impl<'a, T: Score> Comparisons<'a, T> {
 
     /// Whether there are no comparisons.
     pub fn is_empty(&self) -> bool {
-        self.winners.is_empty()
+        self.len() == 0
+    }
+
+    /// The same comparisons with the sides exchanged: `zₖ = s[loser] − s[winner] − offsetₖ`.
+    pub(super) fn turned(mut self) -> Self {
+        (self.winners, self.losers) = (self.losers, self.winners);
+        self.options.margins = match self.options.margins {
+            Some(Scores::Negated(offsets)) => Some(Scores::Contiguous(offsets)),
+            other => other,
+        };
+        self
+    }
+
+    pub(super) fn scores(&self) -> usize {
+        self.scores.len()
     }
 
     fn columns(&self) -> (Scores<'a, T>, Scores<'a, T>) {
@@ -115,23 +164,82 @@ impl<'a, T: Score> Comparisons<'a, T> {
         self.options.visit(winners, losers, map);
     }
 
-    fn fused<L: PairLoss, S: Sink<T>>(
-        &self,
-        loss: L,
-        reduction: Reduction,
-        sink: S,
-    ) -> Result<f64, Error> {
-        let divisor = self.options.divisor(reduction, self.len())?;
-        let (winners, losers) = self.columns();
-        let fused = Fused { level: self.level, loss, len: self.len(), divisor, sink };
-        Ok(self.options.visit(winners, losers, fused))
+    fn sides(&self) -> Sides<'a> {
+        Sides { level: self.level, winners: self.winners, losers: self.losers }
     }
 
-    /// Checks an output with one element a score, and sets it to 0.
-    fn cleared<'o>(&self, name: &'static str, out: &'o mut [T]) -> Result<&'o mut [T], Error> {
-        check_len(name, out.len(), "scores", self.scores.len())?;
-        out.fill(T::zero());
-        Ok(out)
+    /// A function of some rows, in order, and what becomes of the results.
+    fn map_part<F: Function>(
+        &self,
+        function: F,
+        range: Range<usize>,
+        to: &mut (dyn FnMut(Range<usize>, &[T]) + Send),
+    ) {
+        let (winners, losers) = self.columns();
+        let start = range.start;
+        let mut shifted =
+            |rows: Range<usize>, results: &[T]| to(rows.start + start..rows.end + start, results);
+        let sink = Results(&mut shifted);
+        self.options.visit(winners, losers, MapPart { level: self.level, function, range, sink });
+    }
+
+    /// The part of some rows in the sum, in order, and what becomes of the gradients.
+    fn fused_part<L: PairLoss>(
+        &self,
+        loss: L,
+        divisor: (f64, f64),
+        range: Range<usize>,
+        to: &mut (dyn FnMut(Range<usize>, &[T]) + Send),
+    ) -> Partial {
+        let (winners, losers) = self.columns();
+        let sink = Results(to);
+        let part = FusedPart { level: self.level, loss, range, divisor, sink };
+        self.options.visit(winners, losers, part)
+    }
+
+    /// The same and the second derivatives, block by block.
+    fn both_parts<L: PairLoss>(
+        &self,
+        loss: L,
+        divisor: (f64, f64),
+        range: Range<usize>,
+        gradient: &mut Target<'_, T>,
+        diagonal: &mut Target<'_, T>,
+    ) -> Partial {
+        let sides = self.sides();
+        let mut tree = Tree::EMPTY;
+        for start in range.clone().step_by(BLOCK) {
+            let block = start..range.end.min(start + BLOCK);
+            let partial = self.fused_part(loss, divisor, block.clone(), &mut |rows, results| {
+                sides.add(rows, results, Term::Signed, gradient);
+            });
+            tree.push(partial);
+            self.map_part(Hessian(loss), block, &mut |rows, results| {
+                sides.add(rows, results, Term::Unsigned, diagonal);
+            });
+        }
+        tree.sum()
+    }
+
+    /// Shares the rows among the pieces of the sums: the sum of the partial results of units.
+    fn shared(
+        &self,
+        sums: [&mut [ScoreSum]; 2],
+        work: &(impl Fn(Range<usize>, [&mut [ScoreSum]; 2]) -> Partial + Sync),
+    ) -> Partial {
+        let units = Units::new(self.len());
+        let mut partials = [Partial::ZERO; UNITS];
+        let partials = partials.get_mut(units.all()).unwrap_or_default();
+        let each = |share: Range<usize>, partials: &mut [Partial], [a, b]: [&mut [ScoreSum]; 2]| {
+            for (unit, partial) in share.zip(partials) {
+                *partial = work(units.rows(unit..unit + 1), [&mut *a, &mut *b]);
+            }
+        };
+        let pieces = Pieces { sums, entries: self.scores.len() };
+        pieces.share(units.all(), partials, &each, |(), ()| ());
+        let mut tree = Tree::EMPTY;
+        partials.iter().for_each(|&partial| tree.push(partial));
+        tree.sum()
     }
 
     /// Writes wₖ·lossₖ to `out[k]`.
@@ -171,7 +279,15 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// [`Error::EmptyMean`] for a mean without a comparison of weight above 0, [`Error::InvalidParameter`] for a
     /// normaliser outside its domain.
     pub fn loss<L: PairLoss>(&self, loss: L, reduction: Reduction) -> Result<f64, Error> {
-        self.fused(loss, reduction, ())
+        let divisor = self.options.divisor(reduction, self.len())?;
+        Ok(self.partial(loss, divisor).over(divisor))
+    }
+
+    /// The sum of the losses.
+    pub(super) fn partial<L: PairLoss>(&self, loss: L, divisor: (f64, f64)) -> Partial {
+        let (winners, losers) = self.columns();
+        let losses = Losses { level: self.level, loss, len: self.len(), divisor };
+        self.options.visit(winners, losers, losses)
     }
 
     /// The reduced loss, and its gradient with respect to the scores, one element a score, in one pass.
@@ -187,10 +303,60 @@ impl<'a, T: Score> Comparisons<'a, T> {
         reduction: Reduction,
         gradient: &mut [T],
     ) -> Result<f64, Error> {
-        self.options.divisor(reduction, self.len())?;
-        let out = self.cleared("gradient", gradient)?;
-        let (winners, losers) = (self.winners, self.losers);
-        self.fused(loss, reduction, Scatter { winners, losers, out, term: Signed })
+        let divisor = self.options.divisor(reduction, self.len())?;
+        check_len("gradient", gradient.len(), "scores", self.scores.len())?;
+        gradient.fill(T::zero());
+        let partial = self.add_gradient(loss, divisor, gradient);
+        canonical(gradient);
+        Ok(partial.over(divisor))
+    }
+
+    pub(super) fn add_gradient<L: PairLoss>(
+        &self,
+        loss: L,
+        divisor: (f64, f64),
+        gradient: &mut [T],
+    ) -> Partial {
+        let (sides, mut target) = (self.sides(), Target::Format(gradient));
+        self.fused_part(loss, divisor, 0..self.len(), &mut |rows, results| {
+            sides.add(rows, results, Term::Signed, &mut target);
+        })
+    }
+
+    /// The reduced loss, its gradient, and the diagonal of the Hessian of the sum of the losses, as
+    /// [`hessian_diagonal_into`](Comparisons::hessian_diagonal_into) writes it, in one pass over the comparisons.
+    ///
+    /// Bit for bit what the verbs write that do one of these.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic, Reduction};
+    ///
+    /// let games = Comparisons::new(&[0.0_f64; 3], &[0, 0, 1], &[1, 2, 2])?;
+    /// let (mut gradient, mut diagonal) = ([0.0; 3], [0.0; 3]);
+    /// games.loss_gradient_and_diagonal(Logistic, Reduction::Sum, &mut gradient, &mut diagonal)?;
+    /// assert_eq!((gradient, diagonal), ([-1.0, 0.0, 1.0], [0.5; 3]));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if an output does not have one element a score.
+    pub fn loss_gradient_and_diagonal<L: PairLoss>(
+        &self,
+        loss: L,
+        reduction: Reduction,
+        gradient: &mut [T],
+        diagonal: &mut [T],
+    ) -> Result<f64, Error> {
+        let divisor = self.options.divisor(reduction, self.len())?;
+        check_len("gradient", gradient.len(), "scores", self.scores.len())?;
+        check_len("diagonal", diagonal.len(), "scores", self.scores.len())?;
+        gradient.fill(T::zero());
+        diagonal.fill(T::zero());
+        let targets = (&mut Target::Format(&mut *gradient), &mut Target::Format(&mut *diagonal));
+        let partial = self.both_parts(loss, divisor, 0..self.len(), targets.0, targets.1);
+        canonical(gradient);
+        canonical(diagonal);
+        Ok(partial.over(divisor))
     }
 
     /// The exact sum of the losses as [`losses_into`](Comparisons::losses_into) reports them.
@@ -208,14 +374,25 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element a score.
     pub fn hessian_diagonal_into<L: PairLoss>(&self, loss: L, out: &mut [T]) -> Result<(), Error> {
-        let out = self.cleared("out", out)?;
-        let (winners, losers) = (self.winners, self.losers);
-        self.map(Hessian(loss), Scatter { winners, losers, out, term: Unsigned });
+        check_len("out", out.len(), "scores", self.scores.len())?;
+        out.fill(T::zero());
+        self.add_curvature(loss, Term::Unsigned, out);
+        canonical(out);
         Ok(())
+    }
+
+    pub(super) fn add_curvature<L: PairLoss>(&self, loss: L, term: Term<'_, T>, out: &mut [T]) {
+        let (sides, mut target) = (self.sides(), Target::Format(out));
+        self.map_part(Hessian(loss), 0..self.len(), &mut |rows, results| {
+            sides.add(rows, results, term, &mut target);
+        });
     }
 
     /// Writes the product of the Hessian of the sum of the losses with a vector of one element a score. The Hessian is
     /// a graph Laplacian: `(Hv)ᵢ = Σₖ ±hₖ·(v[winner] − v[loser])`, and H·1 = 0.
+    ///
+    /// Each term is within 1 unit in the last place of that with the hₖ of
+    /// [`hessians_into`](Comparisons::hessians_into).
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `v` or `out` does not have one element a score.
@@ -226,18 +403,199 @@ impl<'a, T: Score> Comparisons<'a, T> {
         out: &mut [T],
     ) -> Result<(), Error> {
         check_len("v", v.len(), "scores", self.scores.len())?;
-        let out = self.cleared("out", out)?;
-        let (winners, losers) = (self.winners, self.losers);
-        self.map(Hessian(loss), Scatter { winners, losers, out, term: Product(v) });
+        check_len("out", out.len(), "scores", self.scores.len())?;
+        out.fill(T::zero());
+        self.add_curvature(loss, Term::Times(v), out);
+        canonical(out);
         Ok(())
     }
-}
 
-fn check_indices(name: &'static str, indices: &[u32], len: usize) -> Result<(), Error> {
-    match indices.iter().position(|&index| index as usize >= len) {
-        None => Ok(()),
-        Some(position) => {
-            Err(Error::IndexOutOfRange { name, position, index: indices[position], len })
-        }
+    /// Writes the product of the matrix Σₖ gₖgₖᵀ with a vector of one element a score, gₖ being the gradient of the loss of
+    /// comparison k with respect to the scores, its *score residual*: `Σₖ ±xₖ²·(v[winner] − v[loser])` with xₖ as
+    /// [`gradients_into`](Comparisons::gradients_into) reports it.
+    ///
+    /// It is the middle of the sandwich H⁻¹·(Σ gₖgₖᵀ)·H⁻¹, the covariance of estimated scores that holds where the
+    /// model does not (P. J. Huber, *The behavior of maximum likelihood estimates under nonstandard conditions*, 1967).
+    /// A comparison of weight w counts as one observation of weight w: give observations one by one where they are
+    /// independent.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic};
+    ///
+    /// let games = Comparisons::new(&[0.0_f64; 2], &[0, 0, 1], &[1, 1, 0])?;
+    /// let mut product = [0.0; 2];
+    /// games.score_residual_product_into(Logistic, &[1.0, 0.0], &mut product)?;
+    /// assert_eq!(product, [0.75, -0.75]); // three times σ(0)²·(1 − 0)
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] if `v` or `out` does not have one element a score.
+    pub fn score_residual_product_into<L: PairLoss>(
+        &self,
+        loss: L,
+        v: &[T],
+        out: &mut [T],
+    ) -> Result<(), Error> {
+        check_len("v", v.len(), "scores", self.scores.len())?;
+        check_len("out", out.len(), "scores", self.scores.len())?;
+        out.fill(T::zero());
+        let (sides, mut target) = (self.sides(), Target::Format(&mut *out));
+        // The sum of the losses comes along: one kernel less.
+        self.fused_part(loss, (1.0, 0.0), 0..self.len(), &mut |rows, results| {
+            sides.add(rows, results, Term::SquareTimes(v), &mut target);
+        });
+        canonical(out);
+        Ok(())
+    }
+
+    /// The reduced loss, with the bits of [`loss`](Comparisons::loss); and its gradient added to exact sums, among
+    /// threads where they have several pieces.
+    ///
+    /// Terms are those of [`loss_and_gradient`](Comparisons::loss_and_gradient).
+    ///
+    /// # Errors
+    /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if the sums are not those of as many entries as
+    /// there are scores.
+    pub fn loss_and_gradient_sums<L: PairLoss>(
+        &self,
+        loss: L,
+        reduction: Reduction,
+        gradient: &mut ScoreSums<'_>,
+    ) -> Result<f64, Error> {
+        let divisor = self.options.divisor(reduction, self.len())?;
+        let (sums, sides) = (gradient.of(self.scores.len())?, self.sides());
+        let partial = self.shared([sums, &mut []], &|range, [sums, _]| {
+            let mut target = Target::Exact(sums);
+            self.fused_part(loss, divisor, range, &mut |rows, results| {
+                sides.add(rows, results, Term::Signed, &mut target);
+            })
+        });
+        Ok(partial.over(divisor))
+    }
+
+    /// [`loss_gradient_and_diagonal`](Comparisons::loss_gradient_and_diagonal) with gradient and diagonal added to
+    /// exact sums, among threads where both have several pieces.
+    ///
+    /// # Errors
+    /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if the sums are not those of as many entries as
+    /// there are scores, or not of as many pieces.
+    pub fn loss_gradient_and_diagonal_sums<L: PairLoss>(
+        &self,
+        loss: L,
+        reduction: Reduction,
+        gradient: &mut ScoreSums<'_>,
+        diagonal: &mut ScoreSums<'_>,
+    ) -> Result<f64, Error> {
+        let divisor = self.options.divisor(reduction, self.len())?;
+        let gradient = gradient.of(self.scores.len())?;
+        let diagonal = diagonal.of(self.scores.len())?;
+        check_len("diagonal", diagonal.len(), "gradient", gradient.len())?;
+        let partial = self.shared([gradient, diagonal], &|range, [gradient, diagonal]| {
+            let (mut gradient, mut diagonal) = (Target::Exact(gradient), Target::Exact(diagonal));
+            self.both_parts(loss, divisor, range, &mut gradient, &mut diagonal)
+        });
+        Ok(partial.over(divisor))
+    }
+
+    /// The exact sum of the losses, as [`total`](Comparisons::total) gives it; and the gradient of the reduced loss added to
+    /// exact sums: all that a chunk of a stream, or a shard on a rank, has to say.
+    ///
+    /// See [`ScoreSums`].
+    ///
+    /// # Errors
+    /// As for [`loss_and_gradient_sums`](Comparisons::loss_and_gradient_sums).
+    pub fn add_gradient_to_sums<L: PairLoss>(
+        &self,
+        loss: L,
+        reduction: Reduction,
+        gradient: &mut ScoreSums<'_>,
+    ) -> Result<Total, Error> {
+        let divisor = self.options.divisor(reduction, self.len())?;
+        let (sums, sides) = (gradient.of(self.scores.len())?, self.sides());
+        let units = Units::new(self.len());
+        let work = |share: Range<usize>, _: &mut [Partial], [sums, _]: [&mut [ScoreSum]; 2]| {
+            let mut target = Target::Exact(sums);
+            let range = units.rows(share);
+            let start = range.start;
+            let mut to = |rows: Range<usize>, results: &[T]| {
+                let rows = rows.start + start..rows.end + start;
+                sides.add(rows, results, Term::Signed, &mut target);
+            };
+            let (winners, losers) = self.columns();
+            let (level, weights, sink) = (self.level, self.options.weights(), Results(&mut to));
+            let part = TotalPart { level, loss, range, weights, divisor, sink };
+            self.options.visit(winners, losers, part)
+        };
+        let pieces = Pieces { sums: [sums, &mut []], entries: self.scores.len() };
+        Ok(pieces.share(units.all(), &mut [], &work, Total::merge))
+    }
+
+    /// Adds the diagonal of the Hessian of the sum of the losses to exact sums, among threads where they have several
+    /// pieces.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] if the sums are not those of as many entries as there are scores.
+    pub fn add_hessian_diagonal_to_sums<L: PairLoss>(
+        &self,
+        loss: L,
+        diagonal: &mut ScoreSums<'_>,
+    ) -> Result<(), Error> {
+        self.add_curvature_to_sums(loss, Term::Unsigned, diagonal)
+    }
+
+    /// Adds the product of the Hessian of the sum of the losses with a vector to exact sums, among threads where they have
+    /// several pieces. Terms are those of
+    /// [`hessian_vector_product_into`](Comparisons::hessian_vector_product_into).
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] if `v` does not have one element a score, or the sums are not those of as many entries.
+    pub fn add_hessian_vector_product_to_sums<L: PairLoss>(
+        &self,
+        loss: L,
+        v: &[T],
+        product: &mut ScoreSums<'_>,
+    ) -> Result<(), Error> {
+        check_len("v", v.len(), "scores", self.scores.len())?;
+        self.add_curvature_to_sums(loss, Term::Times(v), product)
+    }
+
+    fn add_curvature_to_sums<L: PairLoss>(
+        &self,
+        loss: L,
+        term: Term<'_, T>,
+        sums: &mut ScoreSums<'_>,
+    ) -> Result<(), Error> {
+        let (sums, sides) = (sums.of(self.scores.len())?, self.sides());
+        self.shared([sums, &mut []], &|range, [sums, _]| {
+            let mut target = Target::Exact(sums);
+            self.map_part(Hessian(loss), range, &mut |rows, results| {
+                sides.add(rows, results, term, &mut target);
+            });
+            Partial::ZERO
+        });
+        Ok(())
+    }
+
+    /// [`score_residual_product_into`](Comparisons::score_residual_product_into) added to exact sums, among threads
+    /// where they have several pieces.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] if `v` does not have one element a score, or the sums are not those of as many entries.
+    pub fn add_score_residual_product_to_sums<L: PairLoss>(
+        &self,
+        loss: L,
+        v: &[T],
+        product: &mut ScoreSums<'_>,
+    ) -> Result<(), Error> {
+        check_len("v", v.len(), "scores", self.scores.len())?;
+        let (sums, sides) = (product.of(self.scores.len())?, self.sides());
+        self.shared([sums, &mut []], &|range, [sums, _]| {
+            let mut target = Target::Exact(sums);
+            self.fused_part(loss, (1.0, 0.0), range, &mut |rows, results| {
+                sides.add(rows, results, Term::SquareTimes(v), &mut target);
+            })
+        });
+        Ok(())
     }
 }

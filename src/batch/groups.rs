@@ -8,10 +8,11 @@
 
 use super::blocks::{Block, BlockSum, Blocks, Filled, Pair};
 use super::options::{Reduction, Verb, check_elements, check_len, divisor};
-use super::scatter::{Scatter, Signed};
+use super::scatter::{Results, Sides, Target, Term, canonical};
 use super::tree::{divided, times};
 use super::verbs::Map;
 use crate::error::Error;
+use crate::index::Indices;
 use crate::kernel::{BLOCK, Level, Out, Partial, Rows, Scores, Sink, SumKernel, Value};
 use crate::loss::PairLoss;
 use crate::reduce::{Accumulator, Total};
@@ -237,11 +238,17 @@ impl<'a, T: Score> Groups<'a, T> {
             }
         }
         let mut sum = |block: Filled<'_, T>, divisor| {
-            let Filled { winners, losers, .. } = block;
-            let out = &mut *gradient;
-            self.sum(block, loss, divisor, &mut Scatter { winners, losers, out, term: Signed })
+            let (winners, losers) = (Indices::U32(block.winners), Indices::U32(block.losers));
+            let sides = Sides { level: self.level, winners, losers };
+            let mut target = Target::Format(&mut *gradient);
+            let mut add = |rows: Range<usize>, results: &[T]| {
+                sides.add(rows, results, Term::Signed, &mut target);
+            };
+            self.sum(block, loss, divisor, &mut Results(&mut add))
         };
-        Ok(self.reduced(&census, divisor, &mut sum))
+        let value = self.reduced(&census, divisor, &mut sum);
+        canonical(gradient);
+        Ok(value)
     }
 
     /// Writes the loss of prompt g, its weight times the mean over its pairs, to `out[g]`; 0 where it is not counted.
@@ -484,7 +491,7 @@ impl<'a, T: Score> Groups<'a, T> {
     }
 
     fn visit<V: Verb<T>>(&self, block: Filled<'_, T>, verb: V) -> V::Output {
-        let gathered = |index| Scores::Gathered { scores: self.scores, index };
+        let gathered = |index| Scores::Gathered { scores: self.scores, index: Indices::U32(index) };
         block.options().visit(gathered(block.winners), gathered(block.losers), verb)
     }
 

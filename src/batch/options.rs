@@ -128,6 +128,18 @@ impl<'a, T: Score> Options<'a, T> {
         })
     }
 
+    /// What the sum of the losses of these rows and others, all with weights, is divided by, as a sum of two.
+    pub(super) fn common_divisor(
+        &self,
+        other: &Self,
+        reduction: Reduction,
+        len: usize,
+    ) -> Result<(f64, f64), Error> {
+        let weights = |options: &Self| options.weights.unwrap_or_default().iter().copied();
+        let both = weights(self).chain(weights(other));
+        divisor(reduction, self.counted + other.counted, len, Some(both))
+    }
+
     /// What the sum of the losses is divided by, as a sum of two.
     pub(super) fn divisor(&self, reduction: Reduction, len: usize) -> Result<(f64, f64), Error> {
         let weights = self.weights.map(|weights| weights.iter().copied());

@@ -1,59 +1,19 @@
-//! Where results of comparisons between entries of one vector go: to the entries of both sides, added in order.
+//! Where results of comparisons between entries of one vector go: to the entries of both sides.
+//!
+//! (a) One sink for whatever becomes of the results, a stretch at a time, so that there is one kernel for all of it.
+//! (b) Added in the format of the scores, results must come in order. Added to [`ScoreSum`]s they may come in any: that is
+//!     how threads share them.
 
-use crate::kernel::{Sink, Slots, Spare};
+use crate::index::{Indices, each_row};
+use crate::kernel::{Level, Sink, Slots, Spare};
+use crate::reduce::{ScoreSum, TERMS, add_terms};
 use crate::score::Score;
 use core::ops::Range;
 
-/// Adds what each comparison contributes to the entries of its winner and of its loser, in order.
-pub(super) struct Scatter<'o, T, F> {
-    pub(super) winners: &'o [u32],
-    pub(super) losers: &'o [u32],
-    pub(super) out: &'o mut [T],
-    pub(super) term: F,
-}
+/// Hands the results of some rows on, in order, at most [`TERMS`] at a time.
+pub(super) struct Results<'o, T>(pub(super) &'o mut (dyn FnMut(Range<usize>, &[T]) + Send + 'o));
 
-/// What a comparison with result x contributes to its winner and to its loser.
-pub(super) trait Term<T>: Send + Sync {
-    fn of(&self, x: T, winner: usize, loser: usize) -> (T, T);
-}
-
-/// x and −x: a gradient.
-pub(super) struct Signed;
-
-/// x and x: a diagonal.
-pub(super) struct Unsigned;
-
-/// x·(v[winner] − v[loser]) and its negation: a Laplacian times v.
-pub(super) struct Product<'v, T>(pub(super) &'v [T]);
-
-impl<T: Score> Term<T> for Signed {
-    #[inline(always)]
-    fn of(&self, x: T, _: usize, _: usize) -> (T, T) {
-        (x, -x)
-    }
-}
-
-impl<T: Score> Term<T> for Unsigned {
-    #[inline(always)]
-    fn of(&self, x: T, _: usize, _: usize) -> (T, T) {
-        (x, x)
-    }
-}
-
-impl<T: Score> Term<T> for Product<'_, T> {
-    #[inline(always)]
-    fn of(&self, x: T, winner: usize, loser: usize) -> (T, T) {
-        let at = |i: usize| self.0.get(i).copied().unwrap_or_else(T::zero).widen();
-        // A comparison of weight 0, or beyond the reach of the loss, takes no part, whatever v holds.
-        if x == T::zero() {
-            return (T::zero(), T::zero());
-        }
-        let y = T::narrow(x.widen() * (at(winner) - at(loser)));
-        (y, -y)
-    }
-}
-
-impl<T: Score, F: Term<T>> Sink<T> for Scatter<'_, T, F> {
+impl<T: Score> Sink<T> for Results<'_, T> {
     #[inline(always)]
     fn is_in_place(&self) -> bool {
         false
@@ -67,22 +27,125 @@ impl<T: Score, F: Term<T>> Sink<T> for Scatter<'_, T, F> {
     #[inline(never)]
     fn finish(&mut self, rows: Range<usize>, spare: &Spare<T>) {
         let results = spare.results(rows.len());
-        let winners = self.winners.get(rows.clone()).unwrap_or_default();
-        let losers = self.losers.get(rows).unwrap_or_default();
-        for ((&x, &winner), &loser) in results.iter().zip(winners).zip(losers) {
-            let (winner, loser) = (winner as usize, loser as usize);
-            let (to_winner, to_loser) = self.term.of(x, winner, loser);
-            for (entry, x) in [(winner, to_winner), (loser, to_loser)] {
-                if let Some(slot) = self.out.get_mut(entry) {
-                    let sum = slot.plus(x);
-                    // The one canonical NaN, whatever met.
-                    *slot = if sum.is_nan() { T::nan() } else { sum };
-                }
-            }
-        }
+        (self.0)(rows, results);
     }
 
     fn split_at(self, _: usize) -> Result<(Self, Self), Self> {
         Err(self)
+    }
+}
+
+/// What a comparison with result x contributes to its winner and to its loser.
+#[derive(Clone, Copy)]
+pub(super) enum Term<'v, T> {
+    /// x and −x: a gradient.
+    Signed,
+    /// x and x: a diagonal.
+    Unsigned,
+    /// x·(v[winner] − v[loser]) and its negation: a Laplacian times v.
+    Times(&'v [T]),
+    /// x²·(v[winner] − v[loser]) and its negation: the same of squared results.
+    SquareTimes(&'v [T]),
+}
+
+/// What the contributions are added to, one element an entry.
+pub(super) enum Target<'o, T> {
+    /// In order.
+    Format(&'o mut [T]),
+    /// In any order.
+    Exact(&'o mut [ScoreSum]),
+}
+
+/// Who takes part in the comparisons.
+#[derive(Clone, Copy)]
+pub(super) struct Sides<'a> {
+    pub(super) level: Level,
+    pub(super) winners: Indices<'a>,
+    pub(super) losers: Indices<'a>,
+}
+
+impl Sides<'_> {
+    /// Adds what these rows contribute.
+    #[inline(never)]
+    pub(super) fn add<T: Score>(
+        self,
+        rows: Range<usize>,
+        results: &[T],
+        term: Term<'_, T>,
+        target: &mut Target<'_, T>,
+    ) {
+        let (v, power) = match term {
+            Term::Signed | Term::Unsigned => (None, 1),
+            Term::Times(v) => (Some(v), 1),
+            Term::SquareTimes(v) => (Some(v), 2),
+        };
+        let opposite = !matches!(term, Term::Unsigned);
+        let sides = (self.winners, self.losers);
+        let mut products = [T::zero(); TERMS];
+        if let Some(v) = v {
+            let with = products.iter_mut().zip(results);
+            each_row(sides, rows.clone(), with, |(slot, &x), i, j| {
+                *slot = product(x, power, v.get(i), v.get(j));
+            });
+        }
+        let results = if v.is_some() { &products } else { results };
+        match target {
+            Target::Format(out) => add_in_order(sides, rows, results, opposite, out),
+            Target::Exact(sums) => add_terms(self.level, sides, rows, results, opposite, sums),
+        }
+    }
+}
+
+/// xⁿ·(a − b), within one unit in the last place, 0 where x is 0: a comparison of weight 0, or beyond the reach of the
+/// loss, takes no part, whatever v holds.
+#[inline(always)]
+fn product<T: Score>(x: T, power: u32, a: Option<&T>, b: Option<&T>) -> T {
+    let (Some(a), Some(b)) = (a, b) else { return T::zero() };
+    if x == T::zero() {
+        return T::zero();
+    }
+    let (x, a, b) = (x.widen(), a.widen(), b.widen());
+    let x = if power == 2 { x * x } else { x };
+    let difference = a - b;
+    let part = difference - a;
+    let lost = (a - (difference - part)) - (b + part);
+    let product = x * difference;
+    let rest = x * lost;
+    T::narrow(if rest.is_finite() { product + rest } else { product })
+}
+
+/// Adds each term to the entry of its winner and, with its sign or the other one, to that of its loser, in order. Sums
+/// that are NaN need not be the canonical one.
+fn add_in_order<T: Score>(
+    sides: (Indices<'_>, Indices<'_>),
+    rows: Range<usize>,
+    terms: &[T],
+    opposite: bool,
+    out: &mut [T],
+) {
+    if opposite {
+        each_row(sides, rows, terms.iter(), |&x, winner, loser| {
+            if let Some(slot) = out.get_mut(winner) {
+                *slot = *slot + x;
+            }
+            if let Some(slot) = out.get_mut(loser) {
+                *slot = *slot - x;
+            }
+        });
+    } else {
+        each_row(sides, rows, terms.iter(), |&x, winner, loser| {
+            for entry in [winner, loser] {
+                if let Some(slot) = out.get_mut(entry) {
+                    *slot = *slot + x;
+                }
+            }
+        });
+    }
+}
+
+/// The one canonical NaN, whatever met.
+pub(super) fn canonical<T: Score>(out: &mut [T]) {
+    for x in out {
+        *x = if x.is_nan() { T::nan() } else { *x };
     }
 }

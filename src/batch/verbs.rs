@@ -119,6 +119,23 @@ impl<T: Score, L: PairLoss, S: Sink<T>> Verb<T> for Fused<L, S> {
     }
 }
 
+/// The sum of the losses alone, not yet divided.
+pub(super) struct Losses<L> {
+    pub(super) level: Level,
+    pub(super) loss: L,
+    pub(super) len: usize,
+    pub(super) divisor: (f64, f64),
+}
+
+impl<T: Score, L: PairLoss> Verb<T> for Losses<L> {
+    type Output = Partial;
+
+    fn call<R: Rows<T>>(self, rows: R) -> Partial {
+        let Self { level, loss, len, divisor } = self;
+        Sum { level, loss, divisor, rows }.divided(0..len, ())
+    }
+}
+
 /// A sum over rows.
 #[derive(Clone, Copy)]
 struct Sum<L, R> {
@@ -167,6 +184,62 @@ impl<L: PairLoss, R> Sum<L, R> {
         let [first, second] = halves(&range);
         let first = self.in_order(first, sink, sink_start);
         first.plus(self.in_order(second, sink, sink_start))
+    }
+}
+
+/// A function of some rows into a sink, in order; the sink begins with the first of them.
+pub(super) struct MapPart<F, S> {
+    pub(super) level: Level,
+    pub(super) function: F,
+    pub(super) range: Range<usize>,
+    pub(super) sink: S,
+}
+
+impl<T: Score, F: Function, S: Sink<T>> Verb<T> for MapPart<F, S> {
+    type Output = ();
+
+    fn call<R: Rows<T>>(self, rows: R) {
+        let Self { level, function, range, mut sink } = self;
+        map_in_order(level, function, rows, range, &mut sink);
+    }
+}
+
+/// The part that some rows, from a block on that is the first of a subtree, have in the sum of the losses, in order; the
+/// sink begins with row 0.
+pub(super) struct FusedPart<L, S> {
+    pub(super) level: Level,
+    pub(super) loss: L,
+    pub(super) range: Range<usize>,
+    pub(super) divisor: (f64, f64),
+    pub(super) sink: S,
+}
+
+impl<T: Score, L: PairLoss, S: Sink<T>> Verb<T> for FusedPart<L, S> {
+    type Output = Partial;
+
+    fn call<R: Rows<T>>(self, rows: R) -> Partial {
+        let Self { level, loss, range, divisor, mut sink } = self;
+        Sum { level, loss, divisor, rows }.in_order(range, &mut sink, 0)
+    }
+}
+
+/// The exact total of the losses of some rows; the sink begins with the first of them.
+pub(super) struct TotalPart<'w, T, L, S> {
+    pub(super) level: Level,
+    pub(super) loss: L,
+    pub(super) range: Range<usize>,
+    pub(super) weights: Option<&'w [T]>,
+    pub(super) divisor: (f64, f64),
+    pub(super) sink: S,
+}
+
+impl<T: Score, L: PairLoss, S: Sink<T>> Verb<T> for TotalPart<'_, T, L, S> {
+    type Output = Total;
+
+    fn call<R: Rows<T>>(self, rows: R) -> Total {
+        let Self { level, loss, range, weights, divisor, sink } = self;
+        let format = PhantomData;
+        level.run(TotalKernel { loss, rows, range, weights, divisor, sink, format })
     }
 }
 

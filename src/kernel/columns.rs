@@ -4,6 +4,7 @@ use super::CHUNK;
 use super::row::{Extras, Row};
 #[cfg(feature = "half")]
 use super::{Level, widened};
+use crate::index::Indices;
 use crate::math::{Fma, Lanes, each_lane};
 #[cfg(feature = "half")]
 use crate::score::HalfSlice;
@@ -241,7 +242,7 @@ pub(crate) enum Scores<'a, T> {
     /// Row i is element i·stride.
     Strided { data: &'a [T], stride: usize },
     /// Row i is the entry that element i of the index names. The indices are known to be in range.
-    Gathered { scores: &'a [T], index: &'a [u32] },
+    Gathered { scores: &'a [T], index: Indices<'a> },
     /// Row i is element i with its sign changed: offsets are added where margins are subtracted.
     Negated(&'a [T]),
     /// Row i is element i·stride of numbers of 16 bits, which are numbers of the wider format as well. They are converted
@@ -257,7 +258,7 @@ impl<T: Score> Scores<'_, T> {
         match *self {
             Self::Contiguous(data) => data.get(row).copied(),
             Self::Strided { data, stride } => data.get(row * stride).copied(),
-            Self::Gathered { scores, index } => scores.get(*index.get(row)? as usize).copied(),
+            Self::Gathered { scores, index } => scores.get(index.get(row)?).copied(),
             Self::Negated(data) => data.get(row).map(|&x| -x),
             #[cfg(feature = "half")]
             Self::Widened { data, stride, .. } => widened::get(data, row * stride).map(T::narrow),
@@ -302,9 +303,7 @@ impl<T: Score> Scores<'_, T> {
                 }
             }
             Self::Gathered { scores, index } => {
-                for (slot, &entry) in out.iter_mut().zip(index.get(first..).unwrap_or_default()) {
-                    *slot = scores.get(entry as usize).copied().unwrap_or_else(T::zero);
-                }
+                index.gather(first, scores, T::zero(), out);
             }
             Self::Negated(data) => {
                 for (slot, &x) in out.iter_mut().zip(data.get(first..).unwrap_or_default()) {
