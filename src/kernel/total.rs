@@ -56,14 +56,18 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> TotalKernel<'_, T, L, R, S> 
             let mut part = self.rows.part(rows.clone(), T::zero(), &mut buffers);
             let to = rows.start - base..rows.end - base;
             let mut slots = self.sink.slots(to.clone(), &mut spare);
+            let mut filled = 0..0;
             for group in groups::<G>(rows.len()) {
                 if L::HAS_TAIL {
                     stage.fill_both::<T, M, _, _, _>(value, gradient, &mut part, group.clone());
                 }
                 add(&mut sums, &mut losses, waiting, self.weights);
+                for i in filled {
+                    slots.commit(i);
+                }
                 waiting =
                     rows.start + group.start * CHUNK..rows.end.min(rows.start + group.end * CHUNK);
-                for ((place, i), losses) in group.enumerate().zip(&mut losses) {
+                for ((place, i), losses) in group.clone().enumerate().zip(&mut losses) {
                     map::<T, M, _, _, N, G>(
                         value, None, false, &mut part, i, &stage, place, losses,
                     );
@@ -79,9 +83,12 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> TotalKernel<'_, T, L, R, S> 
                             place,
                             slot,
                         );
-                        slots.commit(i);
                     }
                 }
+                filled = group;
+            }
+            for i in filled {
+                slots.commit(i);
             }
             self.sink.finish(to, &spare);
         }

@@ -39,9 +39,9 @@ const WORDS: usize = 36;
 
 /// Additions between two carry propagations.
 ///
-/// The invariant: limbs 0 to 68 stay below (pending + 1) · 2^32 in absolute value. An addition
-/// raises the bound by 2^32, merging two sums adds their bounds, which makes at most (2^30 + 2) ·
-/// 2^32 < 2^63.
+/// The invariant: limbs 0 to 68 stay below (pending + 1) · 2^32 in absolute value, and where nothing is
+/// pending they are canonical. An addition raises the bound by 2^32, merging two sums adds their bounds,
+/// which makes at most (2^30 + 2) · 2^32 < 2^63.
 const MAX_PENDING: u32 = 1 << 29;
 
 /// The fraction bits of an f64.
@@ -218,6 +218,10 @@ impl ExactSum {
         // here.
         let mut carry = 0;
         for limb in &mut self.limbs[..TOP] {
+            // Most limbs.
+            if *limb | carry == 0 {
+                continue;
+            }
             let low = (*limb & MASK) + carry;
             carry = (*limb >> RADIX_BITS) + (low >> RADIX_BITS);
             *limb = low & MASK;
@@ -229,7 +233,9 @@ impl ExactSum {
     /// The limbs of the canonical form.
     pub(crate) fn canonical(&self) -> [i64; LIMBS] {
         let mut sum = self.clone();
-        sum.normalise();
+        if sum.pending > 0 {
+            sum.normalise();
+        }
         sum.limbs
     }
 

@@ -429,11 +429,14 @@ impl<T: Score> Accumulator<T> {
 
     /// The total of what was added.
     #[inline(never)]
-    pub(crate) fn total(mut self) -> Total {
+    pub(crate) fn total(&mut self) -> Total {
         self.flush();
-        self.weights.merge(&ExactSum::from_integer(u128::from(self.unweighted)));
+        let mut weights = ExactSum::from_integer(u128::from(self.unweighted));
+        if self.weighted > 0 {
+            weights.merge(&self.weights);
+        }
         let mut total = Total::default();
-        total.set(&self.sum, &self.weights);
+        total.set(&self.sum, &weights);
         let NonFinite { nan, positive, negative } = self.non_finite;
         let counts = [self.weighted + self.unweighted, nan, positive, negative];
         for (limb, count) in total.limbs[TERMS..].iter_mut().zip(counts) {

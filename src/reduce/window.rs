@@ -18,14 +18,17 @@ const STEPS: [(f64, i32); 3] = [
     (1.5 / (1_u128 << 75) as f64, -127),
 ];
 
-/// Terms that are added at a time, each in its place.
+/// Terms that are added at a time.
 pub(crate) const PLACES: usize = 32;
+
+/// Sums that they are added to: term i to sum i modulo this many.
+const SUMS: usize = 8;
 
 /// Sums of the bits of terms, with the constants in them, modulo 2⁶⁴.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(crate) struct Window<T> {
-    sums: [[u64; PLACES]; STEPS.len()],
+    sums: [[u64; SUMS]; STEPS.len()],
     chunks: u32,
     format: PhantomData<T>,
 }
@@ -53,7 +56,7 @@ impl<T: Score> Window<T> {
     pub(crate) const ROOM: u32 = 1 << 11;
 
     pub(crate) const ZERO: Self =
-        Self { sums: [[0; PLACES]; STEPS.len()], chunks: 0, format: PhantomData };
+        Self { sums: [[0; SUMS]; STEPS.len()], chunks: 0, format: PhantomData };
 
     /// Adds the terms that fit, and gives the others to `misfit`. At most [`ROOM`](Self::ROOM) times between two flushes.
     ///
@@ -63,12 +66,14 @@ impl<T: Score> Window<T> {
         self.chunks += 1;
         let mut misfits = 0;
         let [mut first, mut second, mut third] = self.sums;
-        for i in 0..PLACES {
-            let ([a, b, c], left) = split(terms[i]);
-            first[i] = first[i].wrapping_add(a);
-            second[i] = second[i].wrapping_add(b);
-            third[i] = third[i].wrapping_add(c);
-            misfits |= left;
+        for i in 0..SUMS {
+            for i_term in [i, i + SUMS, i + 2 * SUMS, i + 3 * SUMS] {
+                let ([a, b, c], left) = split(terms[i_term]);
+                first[i] = first[i].wrapping_add(a);
+                second[i] = second[i].wrapping_add(b);
+                third[i] = third[i].wrapping_add(c);
+                misfits |= left;
+            }
         }
         self.sums = [first, second, third];
         if misfits != 0 {
@@ -87,7 +92,7 @@ impl<T: Score> Window<T> {
             }
             let (nothing, _) = split(T::zero());
             for ((places, bits), nothing) in self.sums.iter_mut().zip(bits).zip(nothing) {
-                places[i] = places[i].wrapping_sub(bits).wrapping_add(nothing);
+                places[i % SUMS] = places[i % SUMS].wrapping_sub(bits).wrapping_add(nothing);
             }
             misfit(term);
         }
@@ -102,6 +107,9 @@ impl<T: Score> Window<T> {
     /// Moves what is in the window to `sum`.
     #[inline(never)]
     pub(crate) fn flush(&mut self, sum: &mut ExactSum) {
+        if self.chunks == 0 {
+            return;
+        }
         let (nothing, _) = split(T::zero());
         for ((places, (_, unit)), nothing) in self.sums.iter().zip(STEPS).zip(nothing) {
             let constants = nothing.wrapping_mul(u64::from(self.chunks));
