@@ -190,6 +190,98 @@ where
     any != 0
 }
 
+/// [`map`] of a value and of a gradient in one loop: the one is bound by multiplications, the other by a division.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn map_both<T, M, V, D, P, const N: usize, const G: usize>(
+    (value, gradient): (V, D),
+    factor: (f64, f64),
+    strange: bool,
+    part: &mut P,
+    i: usize,
+    stage: &Stage<N, G>,
+    place: usize,
+    (values, gradients): (&mut [T; CHUNK], &mut [T; CHUNK]),
+) where
+    T: Score,
+    M: Fma,
+    V: Function,
+    D: Function,
+    P: Part<T>,
+{
+    let Some(source) = stage.source::<T, V, P>(part, i, place) else { return };
+    let mut doubts = [0; CHUNK];
+    // By way of a copy: the compiler does not see that it does not overlap.
+    let mut copy = [T::zero(); CHUNK];
+    let (functions, results) = ((value, gradient), (&mut *values, &mut copy));
+    let any = if M::LOCK_STEP && V::LONG && P::BARE {
+        map_both_chunk::<T, M, V, D, N, 2>(functions, factor, &source, results, &mut doubts)
+    } else {
+        map_both_chunk::<T, M, V, D, N, 1>(functions, factor, &source, results, &mut doubts)
+    };
+    *gradients = copy;
+    if any || strange {
+        let Some(chunk) = part.chunk(i) else { return };
+        for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| strange || **doubt != 0) {
+            let row = chunk.row::<M, 1>(i);
+            settle::<T, M, V>(value, row, None, false, &mut values[i]);
+            settle::<T, M, D>(gradient, row, Some(factor), strange, &mut gradients[i]);
+        }
+    }
+}
+
+/// Whether some results are in doubt, whichever of the two.
+#[inline(always)]
+fn map_both_chunk<T, M, V, D, const N: usize, const U: usize>(
+    (value, gradient): (V, D),
+    factor: (f64, f64),
+    source: &Source<'_, T, N>,
+    (values, gradients): (&mut [T; CHUNK], &mut [T; CHUNK]),
+    doubts: &mut [u64; CHUNK],
+) -> bool
+where
+    T: Score,
+    M: Fma,
+    V: Function,
+    D: Function,
+{
+    let mut any = 0;
+    for j in 0..CHUNK / U {
+        let (Argument { z, tail }, extras) = source.row::<M, V, U>(value, j);
+        let y = value.apply(z, tail, extras.label());
+        let (y, _, doubt) = extras.finish(z, y, None, V::KIND);
+        let (Argument { z, tail }, extras) = source.row::<M, D, U>(gradient, j);
+        let dy = gradient.apply(z, tail, extras.label());
+        let (dy, _, doubt_of_dy) = extras.finish(z, dy, Some(factor), D::KIND);
+        let (y, dy, doubt) = (y.to_array(), dy.to_array(), doubt.or(doubt_of_dy).to_bits());
+        each_lane! { u of U:
+            let i = u * (CHUNK / U) + j;
+            values[i] = store::<T, V>(y[u]);
+            gradients[i] = store::<T, D>(dy[u]);
+            if T::DOUBTS {
+                doubts[i] = doubt[u];
+                any |= doubt[u];
+            }
+        }
+    }
+    any != 0
+}
+
+/// Puts the careful result in the place of a quick one that is in doubt.
+#[cold]
+#[inline(never)]
+fn settle<T: Score, M: Fma, F: Function>(
+    function: F,
+    row: Row<Lanes<M, 1>>,
+    factor: Option<(f64, f64)>,
+    strange: bool,
+    result: &mut T,
+) {
+    let (.., doubt) = evaluate::<M, 1, T::Working<M, 1>, F>(function, &row, factor);
+    if strange || doubt.any() {
+        *result = careful(function, row, factor);
+    }
+}
 /// The careful result for one row.
 #[cold]
 #[inline(never)]

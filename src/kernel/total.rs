@@ -5,7 +5,7 @@
 use super::row::{Gradient, Value};
 use super::stage::{Stage, groups};
 use super::sum::{is_strange, reciprocal};
-use super::{CHUNK, Kernel, Rows, Sink, Spare, map, parts};
+use super::{CHUNK, Kernel, Rows, Sink, Spare, map, map_both, parts};
 use crate::loss::PairLoss;
 use crate::math::Fma;
 use crate::reduce::{Accumulator, Total};
@@ -68,20 +68,21 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> TotalKernel<'_, T, L, R, S> 
                 waiting =
                     rows.start + group.start * CHUNK..rows.end.min(rows.start + group.end * CHUNK);
                 for ((place, i), losses) in group.clone().enumerate().zip(&mut losses) {
-                    map::<T, M, _, _, N, G>(
-                        value, None, false, &mut part, i, &stage, place, losses,
-                    );
                     if S::WANTED {
                         let Some(slot) = slots.slot(i) else { break };
-                        map::<T, M, _, _, N, G>(
-                            gradient,
-                            Some(factor),
+                        map_both::<T, M, _, _, _, N, G>(
+                            (value, gradient),
+                            factor,
                             strange,
                             &mut part,
                             i,
                             &stage,
                             place,
-                            slot,
+                            (losses, slot),
+                        );
+                    } else {
+                        map::<T, M, _, _, N, G>(
+                            value, None, false, &mut part, i, &stage, place, losses,
                         );
                     }
                 }
