@@ -3,7 +3,7 @@
 
 use super::row::{Kind, Row, store};
 use super::sum::{Accumulator as _, Partial, Terms as _, Values, reciprocal};
-use super::{CHUNK, ChunkOf, Gradient, Kernel, Part, Rows, parts};
+use super::{CHUNK, ChunkOf, Gradient, Kernel, Part, Rows, each_of, parts};
 use crate::loss::{Centering, PairLoss};
 use crate::math::{Fma, Lanes, Precision};
 use crate::score::Score;
@@ -106,7 +106,7 @@ fn row_results<M: Fma, P: Precision<M, 1>, L: PairLoss>(
     let (d_chosen, _, chosen_doubt) = finish(a_pull * 2.0 + grad, Some(factor));
     let (d_rejected, _, rejected_doubt) = finish(b_pull * 2.0 - grad, Some(factor));
     let [doubt] = doubt.or(chosen_doubt).or(rejected_doubt).to_bits();
-    ([value, lost, d_chosen, d_rejected].map(Lanes::to_f64), doubt)
+    (each_of([value, lost, d_chosen, d_rejected], Lanes::to_f64), doubt)
 }
 
 /// Whether some rows are in doubt.

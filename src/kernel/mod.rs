@@ -95,6 +95,12 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<'_, T, F, R, S> {
     }
 }
 
+/// `array.map`, which the compiler may leave a call: without optimisation at link time it is compiled elsewhere.
+#[inline(always)]
+fn each_of<A, B>([a, b, c, d]: [A; 4], f: impl Fn(A) -> B) -> [B; 4] {
+    [f(a), f(b), f(c), f(d)]
+}
+
 /// The whole chunks of some rows, in one go where they are used in place, else in stretches; then the partial chunk at
 /// their end.
 #[inline(always)]

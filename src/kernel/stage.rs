@@ -4,9 +4,9 @@
 //!     chains; two loops with a small buffer between them keep the multipliers busy.
 //! (b) A function without a tail ([`Function::HAS_TAIL`]) takes z from the columns directly.
 
-use super::CHUNK;
 use super::columns::{ChunkOf, ExtrasOf, Part, lanes};
 use super::row::{Argument, Extras, Function};
+use super::{CHUNK, each_of};
 use crate::math::{Fma, Lanes, Precision, each_lane};
 use crate::score::Score;
 use core::ops::Range;
@@ -112,7 +112,7 @@ fn fill_chunk<T, M, F, S, P, const N: usize, const U: usize>(
         let (tail, short) = (tail.to_parts(), short.tail(z).to_parts());
         let z = z.to_parts();
         let third = if N == 3 { short.0 } else { z.1 };
-        let numbers = [z.0, tail.0, third, tail.1].map(Lanes::to_array);
+        let numbers = each_of([z.0, tail.0, third, tail.1], Lanes::to_array);
         for (out, numbers) in out.iter_mut().zip(numbers) {
             each_lane! { u of U: out[u * (CHUNK / U) + j] = numbers[u]; }
         }

@@ -10,7 +10,7 @@
 
 use super::row::{Argument, Gradient, Value, evaluate, store};
 use super::stage::{Source, Stage, groups};
-use super::{CHUNK, ChunkOf, Function, Kernel, Part, Rows, Sink, Spare, careful, parts};
+use super::{CHUNK, ChunkOf, Function, Kernel, Part, Rows, Sink, Spare, careful, each_of, parts};
 use crate::loss::PairLoss;
 use crate::math::{Double, Fma, Lanes, Precision, Software, each_lane, ln_1p, ln_1p_pair};
 use crate::score::Score;
@@ -216,12 +216,16 @@ where
             let ((a, a_low), (t, t_low)) = (a.to_parts(), t.to_parts());
             // A row whose loss is in doubt adds nothing here, and the loss later.
             let terms = [a, a_low, t, t_low];
-            (terms.map(|x| if T::DOUBTS { x.unless(doubt) } else { x }.to_array()), grad, doubt)
+            (
+                each_of(terms, |x| if T::DOUBTS { x.unless(doubt) } else { x }.to_array()),
+                grad,
+                doubt,
+            )
         } else {
             let jet = loss.labeled(z, tail, extras.label());
             let (value, lost, doubt) = extras.finish(z, jet.value, None, Value::<L>::KIND);
             (
-                [value, lost, Lanes::splat(0.0), Lanes::splat(0.0)].map(Lanes::to_array),
+                each_of([value, lost, Lanes::splat(0.0), Lanes::splat(0.0)], Lanes::to_array),
                 jet.grad,
                 doubt,
             )
@@ -318,7 +322,7 @@ impl<A: Accumulator> Apart<A> {
             column[rows.min(CHUNK)..].fill(0.0);
         }
         for j in 0..CHAINS {
-            sums.take::<M, PER_CHAIN>(j, self.0.map(|column| [column[j], column[j + CHAINS]]));
+            sums.take::<M, PER_CHAIN>(j, each_of(self.0, |column| [column[j], column[j + CHAINS]]));
         }
     }
 }
