@@ -5,7 +5,7 @@
 //!     taken by a second constant, and by a third.
 //! (b) Whether a number fits, that is nothing is left at the end, is found on the way. Modulo 2⁶⁴ what one that does not
 //!     has added can be subtracted again.
-//! (c) An integer is below 2⁵¹, so 2¹¹ chunks fit 64 bits: [`Window::ROOM`].
+//! (c) An integer is below 2⁵¹, so that 2¹¹ of them fit 64 bits, that is 2¹⁰ chunks: [`Window::ROOM`].
 
 use super::exact::ExactSum;
 use crate::score::Score;
@@ -21,8 +21,8 @@ const STEPS: [(f64, i32); 3] = [
 /// Terms that are added at a time.
 pub(crate) const PLACES: usize = 32;
 
-/// Sums that they are added to: term i to sum i modulo this many.
-const SUMS: usize = 8;
+/// Sums that they are added to, in memory: two terms each, i and `i + SUMS`. A loop of eight rounds would not become SIMD.
+const SUMS: usize = 16;
 
 /// Sums of the bits of terms, with the constants in them, modulo 2⁶⁴.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ fn split<T: Score>(term: T) -> ([u64; 3], u64) {
 
 impl<T: Score> Window<T> {
     /// Chunks between two flushes.
-    pub(crate) const ROOM: u32 = 1 << 11;
+    pub(crate) const ROOM: u32 = (1 << 11) / (PLACES / SUMS) as u32;
 
     pub(crate) const ZERO: Self =
         Self { sums: [[0; SUMS]; STEPS.len()], chunks: 0, format: PhantomData };
@@ -67,13 +67,12 @@ impl<T: Score> Window<T> {
         let mut misfits = 0;
         let [mut first, mut second, mut third] = self.sums;
         for i in 0..SUMS {
-            for i_term in [i, i + SUMS, i + 2 * SUMS, i + 3 * SUMS] {
-                let ([a, b, c], left) = split(terms[i_term]);
-                first[i] = first[i].wrapping_add(a);
-                second[i] = second[i].wrapping_add(b);
-                third[i] = third[i].wrapping_add(c);
-                misfits |= left;
-            }
+            let ([a, b, c], left) = split(terms[i]);
+            let ([d, e, f], also_left) = split(terms[i + SUMS]);
+            first[i] = first[i].wrapping_add(a.wrapping_add(d));
+            second[i] = second[i].wrapping_add(b.wrapping_add(e));
+            third[i] = third[i].wrapping_add(c.wrapping_add(f));
+            misfits |= left | also_left;
         }
         self.sums = [first, second, third];
         if misfits != 0 {
