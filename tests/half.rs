@@ -114,13 +114,13 @@ fn check_every_number<T: Sixteen>() {
             .iter()
             .map(|x| match (name, x.wide()) {
                 (_, x) if x.is_nan() => T::CANONICAL_NAN,
-                ("sigmoid", f64::NEG_INFINITY) | ("softplus", f64::NEG_INFINITY) => 0,
+                ("sigmoid" | "softplus", f64::NEG_INFINITY) => 0,
                 ("sigmoid", f64::INFINITY) => T::of(1.0).bits(),
                 ("log_sigmoid", f64::INFINITY) => T::of(-0.0).bits(),
-                ("log_sigmoid", f64::NEG_INFINITY) => T::of(f64::NEG_INFINITY).bits(),
-                ("softplus", f64::INFINITY) => T::of(f64::INFINITY).bits(),
-                ("logit", 0.0) => T::of(f64::NEG_INFINITY).bits(),
-                ("logit", 1.0) => T::of(f64::INFINITY).bits(),
+                ("log_sigmoid", f64::NEG_INFINITY) | ("logit", 0.0) => {
+                    T::of(f64::NEG_INFINITY).bits()
+                }
+                ("softplus", f64::INFINITY) | ("logit", 1.0) => T::of(f64::INFINITY).bits(),
                 (_, x) => exact(x).map_or(T::CANONICAL_NAN, |y| numbers.round(y)),
             })
             .collect();
