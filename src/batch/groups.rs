@@ -104,6 +104,14 @@ struct Census {
 impl<'a, T: Score> Groups<'a, T> {
     /// Prompt g has the answers `scores[offsets[g]..offsets[g + 1]]`, best first.
     ///
+    /// ```
+    /// use pairwise_loss::Groups;
+    ///
+    /// let groups = Groups::new(&[1.5_f32, 0.5, -0.5, 0.0, 2.0], &[0, 3, 5])?;
+    /// assert_eq!((groups.len(), groups.pairs()), (2, 4));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidOffset`] if the offsets do not start at 0, descend somewhere, or do not end at the number of
     /// scores; [`Error::LengthMismatch`] if there is none; [`Error::InvalidParameter`] for 2³² scores or more.

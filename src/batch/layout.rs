@@ -146,6 +146,16 @@ pub struct ScoreGradients<'o, T> {
 
 impl<'o, T: Score> ScoreGradients<'o, T> {
     /// Two outputs of one element a pair.
+    ///
+    /// ```
+    /// use pairwise_loss::{Hinge, Pairs, ScoreGradients};
+    ///
+    /// let (mut d_chosen, mut d_rejected) = ([0.0_f32; 1], [0.0_f32; 1]);
+    /// let out = ScoreGradients::separate(&mut d_chosen, &mut d_rejected);
+    /// Pairs::new(&[0.5_f32], &[0.0])?.score_gradients_into(Hinge::new(1.0)?, out)?;
+    /// assert_eq!((d_chosen, d_rejected), ([-1.0], [1.0]));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn separate(d_chosen: &'o mut [T], d_rejected: &'o mut [T]) -> Self {
         let outputs = [("d_chosen", d_chosen.len(), 1), ("d_rejected", d_rejected.len(), 1)];
@@ -161,6 +171,16 @@ impl<'o, T: Score> ScoreGradients<'o, T> {
 
     /// One output, the first half of it for the chosen scores, the second for the rejected ones: the layout of
     /// [`Pairs::concatenated`](crate::Pairs::concatenated).
+    ///
+    /// ```
+    /// use pairwise_loss::{Hinge, Pairs, ScoreGradients};
+    ///
+    /// let mut gradient = [0.0_f32; 4];
+    /// let pairs = Pairs::concatenated(&[0.5_f32, 9.0, 0.0, 0.0])?;
+    /// pairs.score_gradients_into(Hinge::new(1.0)?, ScoreGradients::concatenated(&mut gradient))?;
+    /// assert_eq!(gradient, [-1.0, 0.0, 1.0, 0.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn concatenated(d_scores: &'o mut [T]) -> Self {
         let outputs = [("d_scores", d_scores.len(), 2); 2];
@@ -223,6 +243,20 @@ impl<'o, T: Score> ScoreGradients<'o, T> {
 
     /// Adds to what is there instead of overwriting it: each element becomes what it was plus the gradient that would
     /// have been written, rounded. The bits are those of writing and adding, NaN being the canonical one.
+    ///
+    /// ```
+    /// use pairwise_loss::{Hinge, Pairs, ScoreGradients};
+    ///
+    /// // Two losses of the same scores, their gradients in one buffer.
+    /// let mut gradient = [0.0_f32; 2];
+    /// let pairs = Pairs::interleaved(&[0.5_f32, 0.0])?;
+    /// for margin in [1.0, 2.0] {
+    ///     let out = ScoreGradients::interleaved(&mut gradient).added();
+    ///     pairs.score_gradients_into(Hinge::new(margin)?, out)?;
+    /// }
+    /// assert_eq!(gradient, [-2.0, 2.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn added(mut self) -> Self {
         self.out.added = true;

@@ -47,6 +47,14 @@ pub struct Centering {
 impl Centering {
     /// `coefficient`·(chosen + rejected)², as TRL's `RewardTrainer` has it.
     ///
+    /// ```
+    /// use pairwise_loss::Centering;
+    ///
+    /// assert_eq!(Centering::of_sums(0.01)?.coefficient(), 0.01);
+    /// assert!(Centering::of_sums(-0.01).is_err());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] if the coefficient is not finite and ≥ 0.
     pub fn of_sums(coefficient: f64) -> Result<Self, Error> {
@@ -54,6 +62,14 @@ impl Centering {
     }
 
     /// `coefficient`·(chosen² + rejected²).
+    ///
+    /// ```
+    /// use pairwise_loss::Centering;
+    ///
+    /// assert_eq!(Centering::of_rewards(0.01)?.coefficient(), 0.01);
+    /// assert_ne!(Centering::of_rewards(0.01)?, Centering::of_sums(0.01)?);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] if the coefficient is not finite and ≥ 0.

@@ -50,6 +50,14 @@ pub struct Davidson {
 impl Davidson {
     /// The model with the tie parameter ν.
     ///
+    /// ```
+    /// use pairwise_loss::Davidson;
+    ///
+    /// assert_eq!(Davidson::new(2.0)?.nu(), 2.0);
+    /// assert!(Davidson::new(-2.0).is_err());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] if ν is not finite and ≥ 0.
     pub fn new(nu: f64) -> Result<Self, Error> {

@@ -41,6 +41,12 @@ pub struct Hinge {
 impl Hinge {
     /// A hinge at the margin m.
     ///
+    /// ```
+    /// use pairwise_loss::Hinge;
+    ///
+    /// assert!(Hinge::new(1.0).is_ok() && Hinge::new(f64::NAN).is_err());
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] if the margin is not finite.
     pub fn new(margin: f64) -> Result<Self, Error> {

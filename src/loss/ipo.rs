@@ -43,6 +43,13 @@ pub struct Ipo {
 impl Ipo {
     /// The loss with the target margin 1/(2β).
     ///
+    /// ```
+    /// use pairwise_loss::Ipo;
+    ///
+    /// let error = Ipo::new(0.0).unwrap_err();
+    /// assert_eq!(error.to_string(), "beta is 0.0, must be finite and > 0, with 1/(2·beta) finite");
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] if β is not finite and > 0, or so small that 1/(2β) overflows.
     pub fn new(beta: f64) -> Result<Self, Error> {

@@ -46,6 +46,14 @@ pub struct RaoKupper {
 impl RaoKupper {
     /// The model with the threshold η.
     ///
+    /// ```
+    /// use pairwise_loss::RaoKupper;
+    ///
+    /// assert_eq!(RaoKupper::new(0.5)?.eta(), 0.5);
+    /// assert!(RaoKupper::new(-0.5).is_err());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] if η is not finite and ≥ 0.
     pub fn new(eta: f64) -> Result<Self, Error> {

@@ -46,6 +46,12 @@ pub struct RobustLogistic {
 impl RobustLogistic {
     /// The loss for labels flipped with probability `epsilon`.
     ///
+    /// ```
+    /// use pairwise_loss::RobustLogistic;
+    ///
+    /// assert!(RobustLogistic::new(0.1).is_ok() && RobustLogistic::new(0.5).is_err());
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] if ε is not in [0, ½).
     pub fn new(epsilon: f64) -> Result<Self, Error> {

@@ -40,6 +40,12 @@ pub struct SquaredHinge {
 impl SquaredHinge {
     /// A squared hinge at the margin m.
     ///
+    /// ```
+    /// use pairwise_loss::SquaredHinge;
+    ///
+    /// assert!(SquaredHinge::new(1.0).is_ok() && SquaredHinge::new(f64::INFINITY).is_err());
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] if the margin is not finite.
     pub fn new(margin: f64) -> Result<Self, Error> {

@@ -55,6 +55,15 @@ impl<L: PairLoss> Tuned<L> {
 
     /// Sets the scale β.
     ///
+    /// ```
+    /// use pairwise_loss::{Hinge, PairLoss, Tuned};
+    ///
+    /// let loss = Tuned::new(Hinge::new(1.0)?).scale(0.5)?;
+    /// assert_eq!(loss.eval(1.0_f32, 0.0).value, 0.5); // 1 − ½·1
+    /// assert!(loss.scale(0.0).is_err());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] if β is not finite and > 0.
     pub fn scale(self, beta: f64) -> Result<Self, Error> {
@@ -64,6 +73,15 @@ impl<L: PairLoss> Tuned<L> {
 
     /// Sets the margin m.
     ///
+    /// ```
+    /// use pairwise_loss::{Hinge, PairLoss, Tuned};
+    ///
+    /// let loss = Tuned::new(Hinge::new(1.0)?).margin(0.25)?;
+    /// assert_eq!(loss.eval(1.0_f32, 0.0).value, 0.25); // 1 − (1 − ¼)
+    /// assert!(loss.margin(f64::NAN).is_err());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] if m is not finite.
     pub fn margin(self, margin: f64) -> Result<Self, Error> {
@@ -72,6 +90,15 @@ impl<L: PairLoss> Tuned<L> {
     }
 
     /// Sets the label smoothing ε.
+    ///
+    /// ```
+    /// use pairwise_loss::{Hinge, PairLoss, Tuned};
+    ///
+    /// let loss = Tuned::new(Hinge::new(1.0)?).smoothing(0.25)?;
+    /// assert_eq!(loss.eval(1.0_f32, 0.0).value, 0.5); // ¾·0 + ¼·2
+    /// assert!(loss.smoothing(1.5).is_err());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] if ε is not in [0, 1].

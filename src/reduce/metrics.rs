@@ -384,6 +384,15 @@ impl Metrics {
     /// [`to_extremes`](Self::to_extremes), or the element-wise sum of the former and the element-wise maximum of the
     /// latter over up to 2^31 metrics.
     ///
+    /// ```
+    /// use pairwise_loss::{Metrics, Pairs};
+    ///
+    /// let metrics = Metrics::of(&Pairs::new(&[1.0, 0.0], &[0.0, 0.5])?);
+    /// assert_eq!(Metrics::from_parts(&metrics.to_sums(), &metrics.to_extremes())?, metrics);
+    /// assert!(Metrics::from_parts(&[], &[]).is_err());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidLimbs`] if these integers can't have come from metrics: they are not [`Metrics::SUMS`] and
     /// [`Metrics::EXTREMES`], a count is negative, counts contradict each other, a sum is out of reach of its terms

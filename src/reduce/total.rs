@@ -215,6 +215,14 @@ impl Total {
     /// First 70 for Σ w·loss, in radix 2^32, least limb first, bit 0 worth 2^-1088, the last one
     /// signed; then 70 for Σ w in the same way; then the numbers of terms, of NaN, of +∞ and of −∞
     /// among them.
+    ///
+    /// ```
+    /// use pairwise_loss::Total;
+    ///
+    /// let (a, b): (Total, Total) = ([0.5, 2.0].into_iter().collect(), [2.0, 0.5].into_iter().collect());
+    /// assert_eq!(a.as_limbs(), b.as_limbs());
+    /// assert_eq!(a.as_limbs().len(), Total::LIMBS);
+    /// ```
     pub fn as_limbs(&self) -> &[i64] {
         &self.limbs
     }
