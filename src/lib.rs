@@ -61,4 +61,6 @@ mod documents {
     mod readme {}
     #[doc = include_str!("../docs/accumulation.md")]
     mod accumulation {}
+    #[doc = include_str!("../docs/frameworks.md")]
+    mod frameworks {}
 }
