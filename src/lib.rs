@@ -99,4 +99,6 @@ mod documents {
     mod guide {}
     #[doc = include_str!("../docs/ratings.md")]
     mod ratings {}
+    #[doc = include_str!("../docs/frameworks.md")]
+    mod frameworks {}
 }

@@ -138,8 +138,11 @@ impl Job<'_> {
             &mut d_chosen,
             &mut d_rejected,
         )?;
-        let merge = if self.exact { Self::merge_exactly } else { Self::merge_plainly };
-        merge(self, &total, &d_chosen, &d_rejected)
+        if self.exact {
+            self.merge_exactly(&total, &d_chosen, &d_rejected)
+        } else {
+            Ok(self.merge_plainly(&total, &d_chosen, &d_rejected))
+        }
     }
 
     fn merge_exactly(
@@ -163,19 +166,14 @@ impl Job<'_> {
         })
     }
 
-    fn merge_plainly(
-        &self,
-        total: &Total,
-        d_chosen: &[f64],
-        d_rejected: &[f64],
-    ) -> Result<Evaluation> {
+    fn merge_plainly(&self, total: &Total, d_chosen: &[f64], d_rejected: &[f64]) -> Evaluation {
         let mut local = vec![0.0; self.shard.columns()];
         self.shard.chosen.accumulate_gradient(d_chosen.iter().copied(), &mut local);
         self.shard.rejected.accumulate_gradient(d_rejected.iter().copied(), &mut local);
         let (mut loss, mut gradient) = (0.0, vec![0.0; local.len()]);
         self.world.all_reduce_into(&total.sum(), &mut loss, SystemOperation::sum());
         self.world.all_reduce_into(&local[..], &mut gradient[..], SystemOperation::sum());
-        Ok(Evaluation { loss: loss / self.pairs, gradient })
+        Evaluation { loss: loss / self.pairs, gradient }
     }
 
     /// Of the comparisons that were decided.

@@ -53,3 +53,8 @@ mod run;
 pub use collectives::ExactCollectives;
 pub use exact_vector::ExactVector;
 pub use run::run;
+
+/// The examples of the document are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

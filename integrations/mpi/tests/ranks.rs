@@ -1,10 +1,10 @@
 //! The examples under `mpirun`: the same bits on any number of ranks, and an end when one of them fails.
 //!
-//! Needs `mpirun` and the examples, which `cargo test` builds (`cargo test --test ranks` alone does not).
+//! Needs `mpirun` and the examples, which `cargo test` builds (and `cargo test --test ranks` does not).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A machine with more to do than this test may pause it for a while.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -16,8 +16,23 @@ fn example(name: &str) -> PathBuf {
     let folder =
         test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").join("examples");
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.exists(), "{} is missing: cargo build --examples", path.display());
+    // A file that cargo built before the last change would test what is no more.
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = sources.join("examples").join(name).with_extension("rs");
+    let library = sources.join("src").read_dir().expect("the sources are there");
+    let library = library.map(|file| file.expect("the sources can be listed").path());
+    let newest = library.chain([own]).map(|file| written(&file)).max();
+    assert!(
+        newest <= Some(written(&path)),
+        "{} is out of date: cargo build --examples",
+        path.display()
+    );
     path
+}
+
+fn written(file: &Path) -> SystemTime {
+    let time = file.metadata().and_then(|file| file.modified());
+    time.unwrap_or_else(|error| panic!("{}: {error}. cargo build --examples", file.display()))
 }
 
 /// Runs an example on so many ranks, or without `mpirun`.
