@@ -2,7 +2,7 @@
 
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Flex, GradientCheckpointingStrategy, f16};
+use burn::backend::{Flex, FlexDevice, GradientCheckpointingStrategy, f16};
 use burn::tensor::{DType, Device, Shape, Tensor, TensorData, activation};
 use pairwise_loss_burn::{Logistic, PairwiseLoss, PairwiseLossBackend, Reduction, through_host};
 
@@ -314,7 +314,7 @@ fn the_body_for_any_backend_has_the_same_bits() {
     for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
         let primitive = |phase| -> FloatTensor<Flex> {
             let data = TensorData::new(scores(100, phase), [10, 10]).convert_dtype(dtype);
-            Flex::float_transpose(Flex::float_from_data(data, &Default::default()))
+            Flex::float_transpose(Flex::float_from_data(data, &FlexDevice))
         };
         let loss =
             PairwiseLoss::new(Logistic).with_margins(TensorData::new(scores(100, 0.1), [10, 10]));
