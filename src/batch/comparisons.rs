@@ -238,7 +238,9 @@ impl<'a, T: Score> Comparisons<'a, T> {
         let pieces = Pieces { sums, entries: self.scores.len() };
         pieces.share(units.all(), partials, &each, |(), ()| ());
         let mut tree = Tree::EMPTY;
-        partials.iter().for_each(|&partial| tree.push(partial));
+        for &partial in partials.iter() {
+            tree.push(partial);
+        }
         tree.sum()
     }
 

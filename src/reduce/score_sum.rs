@@ -180,7 +180,8 @@ impl<T: Score> Kernel for Split<'_, T> {
         let mut far = false;
         for i in 0..TERMS {
             let term = self.terms[i].widen();
-            far |= !(term.abs() < NEAR);
+            let near = term.abs() < NEAR;
+            far |= !near;
             (self.high[i], self.low[i]) = split(term);
         }
         far
