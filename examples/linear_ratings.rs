@@ -19,7 +19,7 @@ const GAMES: usize = 20_000;
 /// The derivatives of the mean loss, and of a prior on w, with respect to w.
 struct Derivatives {
     gradient: DVector<f64>,
-    /// XᵀHX, H the Laplacian of the games, column by column.
+    /// `XᵀHX`, H the Laplacian of the games, column by column.
     hessian: DMatrix<f64>,
 }
 

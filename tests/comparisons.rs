@@ -412,10 +412,14 @@ fn counts_are_comparisons() {
     let (mut winners, mut losers, mut advantages) = (Vec::new(), Vec::new(), Vec::new());
     for k in 0..4 {
         for _ in 0..first_wins[k] as usize {
-            (winners.push(first[k]), losers.push(second[k]), advantages.push(offsets[k]));
+            winners.push(first[k]);
+            losers.push(second[k]);
+            advantages.push(offsets[k]);
         }
         for _ in 0..second_wins[k] as usize {
-            (winners.push(second[k]), losers.push(first[k]), advantages.push(-offsets[k]));
+            winners.push(second[k]);
+            losers.push(first[k]);
+            advantages.push(-offsets[k]);
         }
     }
     let games = Comparisons::new(&scores, &winners, &losers)
