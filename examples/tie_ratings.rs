@@ -4,9 +4,9 @@
 //! cargo run --release --example tie_ratings
 //! ```
 //!
-//! The preferences of students for six schools (Dittrich, Hatzinger & Katzenbeisser, Applied Statistics 47, 1998). Decided
-//! and tied comparisons are two batches with a loss each; the parameter, η or log ν, has a derivative that is a loss as
-//! well, to be summed over each. L-BFGS does the rest.
+//! The preferences of students for six schools (Dittrich, Hatzinger & Katzenbeisser, Applied Statistics 47, 1998).
+//! Decided and tied comparisons are two batches with a loss each; the parameter, η or log ν, has a derivative that is a
+//! loss as well, to be summed over each. L-BFGS does the rest.
 
 use std::collections::HashMap;
 

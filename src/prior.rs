@@ -8,9 +8,9 @@ use crate::score::Score;
 /// # Definition
 /// −log density = Σᵢ sᵢ²/(2σ²), without the constant ½·log(2πσ²) a score. Gradient sᵢ/σ², Hessian 1/σ² on the diagonal.
 ///
-/// It belongs to the *sum* of the losses, the negative log-likelihood. With a mean over n comparisons the variance is n·σ²:
-/// both divided by n. A variance of 1 says that a favourite of 3 to 1 is usual and one of 20 to 1 rare: the margin of
-/// two entries has variance 2σ².
+/// It belongs to the *sum* of the losses, the negative log-likelihood. With a mean over n comparisons the variance is
+/// n·σ²: both divided by n. A variance of 1 says that a favourite of 3 to 1 is usual and one of 20 to 1 rare: the
+/// margin of two entries has variance 2σ².
 ///
 /// All verbs but `value` *add* to what the verbs of [`Comparisons`](crate::Comparisons) have written. With a prior,
 /// undefeated and unconnected entries have finite scores as well, and the Hessian is positive definite.

@@ -1,7 +1,7 @@
 //! Comparisons between the entries of one vector: exact sums, indices of every format, counts, priors, streams.
 //!
-//! Derivatives are held against big integers here, term by term and summed; that comparisons are pairs on looked-up scores
-//! is the matter of `properties`.
+//! Derivatives are held against big integers here, term by term and summed; that comparisons are pairs on looked-up
+//! scores is the matter of `properties`.
 
 #[allow(dead_code, unreachable_pub)]
 #[path = "../examples/ratings_at_scale.rs"]
@@ -220,7 +220,8 @@ fn terms_are_within_one_unit_in_both_formats() {
     terms_are_within_one_unit::<f64>();
 }
 
-/// Gradients and products sum to 0: exactly, before they are rounded; a constant vector is in the kernel of the Hessian.
+/// Gradients and products sum to 0: exactly, before they are rounded; a constant vector is in the kernel of the
+/// Hessian.
 #[test]
 fn sums_over_entries_vanish() {
     fn check<T: Number>() {
@@ -398,8 +399,8 @@ fn indices_of_every_format() {
     assert_eq!(check(&season, i64::from), expected);
 }
 
-/// Counts are the comparisons that they count. Powers of two of equal comparisons, and weights that are sums of such, meet
-/// no rounding on the way, so that the sums are equal as integers.
+/// Counts are the comparisons that they count. Powers of two of equal comparisons, and weights that are sums of such,
+/// meet no rounding on the way, so that the sums are equal as integers.
 #[test]
 fn counts_are_comparisons() {
     let scores = [0.25_f32, -0.5, 1.0, 0.125];
@@ -524,8 +525,8 @@ fn an_empty_vector_of_scores() -> Result<(), Error> {
     Ok(())
 }
 
-/// Games from files, in chunks of any size, with accumulators for any number of threads: the ratings of games in memory,
-/// to the last bit; and the gradient there is 0.
+/// Games from files, in chunks of any size, with accumulators for any number of threads: the ratings of games in
+/// memory, to the last bit; and the gradient there is 0.
 #[test]
 fn a_streamed_fit_is_that_in_memory() {
     const PLAYERS: usize = 30;
