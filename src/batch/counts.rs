@@ -86,7 +86,7 @@ impl<'a, T: Score> Counts<'a, T> {
     /// among threads and chunks.
     ///
     /// ```
-    /// use pairwise_loss::{Counts, Logistic, Reduction, ScoreSum, ScoreSums};
+    /// use pairwise_loss::{Counts, Logistic, ScoreSum, ScoreSums};
     ///
     /// let scores = [0.3_f32, 0.0, -0.2];
     /// let counts = Counts::new(&scores, &[0, 1], &[1, 2], &[3.0, 1.0], &[2.0, 4.0])?;
