@@ -1,12 +1,12 @@
-//! Scores that are a linear function of features: s = X·w. The crate has the gradient g with respect to the scores; that
-//! with respect to w is Xᵀg, one product of the caller's matrix, here of `nalgebra`.
+//! Scores that are a linear function of features: s = X·w. The crate has the gradient g with respect to the scores;
+//! that with respect to w is Xᵀg, one product of the caller's matrix, here of `nalgebra`.
 //!
 //! ```sh
 //! cargo run --release --example linear_ratings
 //! ```
 //!
-//! Each language model has three features; who beats whom depends on them through weights that are to be found. One such
-//! model can rate players who have not played yet.
+//! Each language model has three features; who beats whom depends on them through weights that are to be found. One
+//! such model can rate players who have not played yet.
 
 use anyhow::{Result, ensure};
 use nalgebra::{DMatrix, DVector};
@@ -19,7 +19,7 @@ const GAMES: usize = 20_000;
 /// The derivatives of the mean loss, and of a prior on w, with respect to w.
 struct Derivatives {
     gradient: DVector<f64>,
-    /// XᵀHX, H the Laplacian of the games, column by column.
+    /// `XᵀHX`, H the Laplacian of the games, column by column.
     hessian: DMatrix<f64>,
 }
 

@@ -5,8 +5,8 @@
 //! cargo run --release --features rayon --example ratings_at_scale -- --players 100000 winners.u32 losers.u32
 //! ```
 //!
-//! The files hold positions of players, four bytes each, least significant first. What the passes add up are exact sums,
-//! so that neither the size of the chunks nor the number of threads shows in the ratings.
+//! The files hold positions of players, four bytes each, least significant first. What the passes add up are exact
+//! sums, so that neither the size of the chunks nor the number of threads shows in the ratings.
 //!
 //! [`Model`] is all that the crate is needed for. [`maximise`] is a textbook: steps that solve H·p = −g by conjugate
 //! gradients, preconditioned by the diagonal, halved while the likelihood falls.
@@ -89,10 +89,12 @@ fn run(args: &Args, threads: usize) -> Result<()> {
     })?;
     let seconds = start.elapsed().as_secs_f64();
     progress.finish_and_clear();
-    println!(
-        "{{\"games\": {}, \"seconds\": {seconds:.3}, \"passes\": {}, \"steps\": {}, \"loss\": {:?}, \"gradient\": {:?}}}",
-        model.games_seen, fit.passes, fit.steps, fit.loss, fit.gradient
-    );
+    let Fit { passes, steps, loss, gradient, .. } = fit;
+    let line = serde_json::json!({
+        "games": model.games_seen, "seconds": seconds, "passes": passes, "steps": steps,
+        "loss": loss, "gradient": gradient,
+    });
+    println!("{line}");
     if let Some(path) = &args.output {
         let mut file = BufWriter::new(File::create(path)?);
         fit.scores.iter().try_for_each(|score| file.write_all(&score.to_le_bytes()))?;

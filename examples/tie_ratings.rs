@@ -4,9 +4,9 @@
 //! cargo run --release --example tie_ratings
 //! ```
 //!
-//! The preferences of students for six schools (Dittrich, Hatzinger & Katzenbeisser, Applied Statistics 47, 1998). Decided
-//! and tied comparisons are two batches with a loss each; the parameter, η or log ν, has a derivative that is a loss as
-//! well, to be summed over each. L-BFGS does the rest.
+//! The preferences of students for six schools (Dittrich, Hatzinger & Katzenbeisser, Applied Statistics 47, 1998).
+//! Decided and tied comparisons are two batches with a loss each; the parameter, η or log ν, has a derivative that is a
+//! loss as well, to be summed over each. L-BFGS does the rest.
 
 use std::collections::HashMap;
 
@@ -28,14 +28,13 @@ struct Kind {
 
 impl Kind {
     fn add(&mut self, first: u32, second: u32) {
-        let sides = self.first.iter().zip(&self.second);
-        match sides.into_iter().position(|(&a, &b)| (a, b) == (first, second)) {
-            Some(at) => self.counts[at] += 1.0,
-            None => {
-                self.first.push(first);
-                self.second.push(second);
-                self.counts.push(1.0);
-            }
+        let mut sides = self.first.iter().zip(&self.second);
+        if let Some(at) = sides.position(|(&a, &b)| (a, b) == (first, second)) {
+            self.counts[at] += 1.0;
+        } else {
+            self.first.push(first);
+            self.second.push(second);
+            self.counts.push(1.0);
         }
     }
 

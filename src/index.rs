@@ -182,7 +182,13 @@ fn first<T>(slice: &[T], is: impl Fn(&T) -> bool) -> Option<usize> {
 }
 
 fn first_of_both<T: Eq>(a: &[T], b: &[T]) -> Option<usize> {
-    let any = |(a, b): (&[T], &[T])| a.iter().zip(b).fold(false, |any, (a, b)| any | (a == b));
+    let any = |(a, b): (&[T], &[T])| {
+        let mut any = false;
+        for (a, b) in a.iter().zip(b) {
+            any |= a == b;
+        }
+        any
+    };
     a.chunks(TOGETHER).zip(b.chunks(TOGETHER)).position(any)?;
     a.iter().zip(b).position(|(a, b)| a == b)
 }

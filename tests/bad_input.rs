@@ -524,7 +524,6 @@ fn comparisons<T: Number>(table: &mut Table) {
         };
         table.length(name, call([len, 4]), ("gradient", len), to);
         table.length(name, call([4, len]), ("diagonal", len), to);
-        sums_of_comparisons(table, games, &x, len);
     }
 
     let check = |table: &mut Table, games: Comparisons<'_, T>, weights| {
@@ -537,9 +536,6 @@ fn comparisons<T: Number>(table: &mut Table) {
                 games.loss_gradient_and_diagonal(hinge(), how, gradient, diagonal)
             })
         });
-        for (name, verb) in reduced_sums::<T>() {
-            table.reductions(name, weights, |how| sums_untouched(4, 1, |s| verb(games, how, s)));
-        }
     };
     let games = Comparisons::new(&scores, &winners[..2], &losers[..2]).expect("games");
     for (column, weights) in weightless::<T>() {
@@ -563,10 +559,10 @@ fn sums_untouched<V>(
 }
 
 /// A verb that reduces losses and adds to sums.
-type ReducedSums<T> =
-    (&'static str, fn(Comparisons<'_, T>, Reduction, &mut ScoreSums<'_>) -> Result<(), Error>);
+type ReducedSums =
+    (&'static str, fn(Comparisons<'_, f32>, Reduction, &mut ScoreSums<'_>) -> Result<(), Error>);
 
-fn reduced_sums<T: Number>() -> [ReducedSums<T>; 3] {
+fn reduced_sums() -> [ReducedSums; 3] {
     [
         ("Comparisons::loss_and_gradient_sums", |games, how, sums| {
             games.loss_and_gradient_sums(hinge(), how, sums).map(drop)
@@ -582,14 +578,27 @@ fn reduced_sums<T: Number>() -> [ReducedSums<T>; 3] {
     ]
 }
 
-fn sums_of_comparisons<T: Number>(
-    table: &mut Table,
-    games: Comparisons<'_, T>,
-    x: &[T],
-    len: usize,
-) {
+/// One format is enough: sums do not know of it, and every verb of `f64` takes its time to compile.
+fn sums_of_comparisons(table: &mut Table) {
+    let (scores, x) = ([1.0_f32; 4], [1.0_f32; 5]);
+    let games = Comparisons::new(&scores, &[0, 1, 2], &[1, 2, 3]).expect("games");
+    for len in [0, 3, 5] {
+        lengths_of_sums(table, games, &x, len);
+    }
+    let nothing = Comparisons::new::<u32>(&scores, &[], &[]).expect("games");
+    let two = Comparisons::new(&scores, &[0, 1], &[1, 2]).expect("games");
+    let weightless = two.with_weights(&[0.0, -0.0]).expect("weights");
+    for (games, pairs) in [(nothing, 0), (weightless, 2)] {
+        for (name, verb) in reduced_sums() {
+            let call = |how| sums_untouched(4, 1, |sums| verb(games, how, sums));
+            table.reductions(name, Weights::Nothing(pairs), call);
+        }
+    }
+}
+
+fn lengths_of_sums(table: &mut Table, games: Comparisons<'_, f32>, x: &[f32], len: usize) {
     let to = ("scores", 4);
-    for (name, verb) in reduced_sums::<T>() {
+    for (name, verb) in reduced_sums() {
         let got = sums_untouched(len, 1, |sums| verb(games, Reduction::Sum, sums));
         table.length(name, got, ("sums", len), to);
     }
@@ -640,8 +649,8 @@ fn sums<T: Number>(table: &mut Table) {
     }
 }
 
-fn counts<T: Number>(table: &mut Table) {
-    let (scores, x) = ([T::one(); 4], [T::one(); 5]);
+fn counts(table: &mut Table) {
+    let (scores, x) = ([1.0_f32; 4], [1.0_f32; 5]);
     let (first, second) = ([0, 1, 2], [1, 2, 3]);
     let name = "Counts::new";
     let got = Counts::new(&scores, &first, &second[..2], &x[..3], &x[..3]);
@@ -661,7 +670,7 @@ fn counts<T: Number>(table: &mut Table) {
         let got = counts.with_offsets(&x[..len]);
         table.length("Counts::with_offsets", got, ("offsets", len), ("first", 3));
     }
-    for (wins, position, bad) in spoilt::<T>(&BAD_WEIGHTS) {
+    for (wins, position, bad) in spoilt::<f32>(&BAD_WEIGHTS) {
         let got = Counts::new(&scores, &first, &second, &wins, &x[..3]);
         table.element(name, got, ("first_wins", position, bad), FINITE);
         let got = Counts::new(&scores, &first, &second, &x[..3], &wins);
@@ -671,28 +680,28 @@ fn counts<T: Number>(table: &mut Table) {
     let to = ("scores", 4);
     for len in [0, 3, 5] {
         let got =
-            untouched::<T, _>(len, |out| counts.loss_and_gradient(hinge(), Reduction::Sum, out));
+            untouched::<f32, _>(len, |out| counts.loss_and_gradient(hinge(), Reduction::Sum, out));
         table.length("Counts::loss_and_gradient", got, ("gradient", len), to);
-        let got = untouched::<T, _>(len, |out| counts.hessian_diagonal_into(hinge(), out));
+        let got = untouched::<f32, _>(len, |out| counts.hessian_diagonal_into(hinge(), out));
         table.length("Counts::hessian_diagonal_into", got, ("out", len), to);
         for (v, len, mistake) in [(len, 4, ("v", len)), (4, len, ("out", len))] {
-            let got = untouched::<T, _>(len, |out| {
+            let got = untouched::<f32, _>(len, |out| {
                 counts.hessian_vector_product_into(hinge(), &x[..v], out)
             });
             table.length("Counts::hessian_vector_product_into", got, mistake, to);
         }
     }
-    for (column, weights) in weightless::<T>() {
+    for (column, weights) in weightless::<f32>() {
         // Each row has two sides.
         let (wins, weights) = match weights {
-            Weights::Nothing(pairs) => ([T::zero(); 2], Weights::Nothing(2 * pairs)),
-            sum @ Weights::Sum(_) => ([T::zero(); 2], sum),
+            Weights::Nothing(pairs) => ([0.0; 2], Weights::Nothing(2 * pairs)),
+            sum @ Weights::Sum(_) => ([0.0; 2], sum),
         };
         let counts = Counts::new(&scores, &first[..2], &second[..2], &column, &wins);
         let counts = counts.expect("counts");
         table.reductions("Counts::loss", weights, |how| counts.loss(hinge(), how));
         table.reductions("Counts::loss_and_gradient", weights, |how| {
-            untouched::<T, _>(4, |out| counts.loss_and_gradient(hinge(), how, out))
+            untouched::<f32, _>(4, |out| counts.loss_and_gradient(hinge(), how, out))
         });
     }
 }
@@ -949,7 +958,6 @@ fn of_format<T: Number>(table: &mut Table) {
     comparisons::<T>(table);
     groups::<T>(table);
     sums::<T>(table);
-    counts::<T>(table);
     strengths::<T>(table);
 }
 
@@ -1008,6 +1016,8 @@ fn every_function_refuses_every_bad_argument() {
     let mut table = Table::default();
     parameters(&mut table);
     integers(&mut table);
+    sums_of_comparisons(&mut table);
+    counts(&mut table);
     of_format::<f32>(&mut table);
     // The verbs of `f64` take minutes to compile without optimisation of their parts: `cargo test --release`.
     #[cfg(not(debug_assertions))]

@@ -1,8 +1,13 @@
 //! Comparisons between the entries of one vector: exact sums, indices of every format, counts, priors, streams.
 //!
-//! Derivatives are held against big integers here, term by term and summed; that comparisons are pairs on looked-up scores
-//! is the matter of `properties`.
+//! Derivatives are held against big integers here, term by term and summed; that comparisons are pairs on looked-up
+//! scores is the matter of `properties`.
 
+#[allow(dead_code, unreachable_pub)]
+#[path = "../examples/ratings_at_scale.rs"]
+mod at_scale;
+
+use at_scale::{Model, Source, maximise, random};
 use pairwise_loss::{
     Comparisons, Counts, Error, GaussianPrior, Index, Level, Logistic, Reduction, Score, ScoreSum,
     ScoreSums, Total,
@@ -215,7 +220,8 @@ fn terms_are_within_one_unit_in_both_formats() {
     terms_are_within_one_unit::<f64>();
 }
 
-/// Gradients and products sum to 0: exactly, before they are rounded; a constant vector is in the kernel of the Hessian.
+/// Gradients and products sum to 0: exactly, before they are rounded; a constant vector is in the kernel of the
+/// Hessian.
 #[test]
 fn sums_over_entries_vanish() {
     fn check<T: Number>() {
@@ -393,8 +399,8 @@ fn indices_of_every_format() {
     assert_eq!(check(&season, i64::from), expected);
 }
 
-/// Counts are the comparisons that they count. Powers of two of equal comparisons, and weights that are sums of such, meet
-/// no rounding on the way, so that the sums are equal as integers.
+/// Counts are the comparisons that they count. Powers of two of equal comparisons, and weights that are sums of such,
+/// meet no rounding on the way, so that the sums are equal as integers.
 #[test]
 fn counts_are_comparisons() {
     let scores = [0.25_f32, -0.5, 1.0, 0.125];
@@ -407,10 +413,14 @@ fn counts_are_comparisons() {
     let (mut winners, mut losers, mut advantages) = (Vec::new(), Vec::new(), Vec::new());
     for k in 0..4 {
         for _ in 0..first_wins[k] as usize {
-            (winners.push(first[k]), losers.push(second[k]), advantages.push(offsets[k]));
+            winners.push(first[k]);
+            losers.push(second[k]);
+            advantages.push(offsets[k]);
         }
         for _ in 0..second_wins[k] as usize {
-            (winners.push(second[k]), losers.push(first[k]), advantages.push(-offsets[k]));
+            winners.push(second[k]);
+            losers.push(first[k]);
+            advantages.push(-offsets[k]);
         }
     }
     let games = Comparisons::new(&scores, &winners, &losers)
@@ -513,4 +523,45 @@ fn an_empty_vector_of_scores() -> Result<(), Error> {
     sums.round_into::<f32>(&mut [])?;
     assert!(sums.merged().is_empty());
     Ok(())
+}
+
+/// Games from files, in chunks of any size, with accumulators for any number of threads: the ratings of games in
+/// memory, to the last bit; and the gradient there is 0.
+#[test]
+fn a_streamed_fit_is_that_in_memory() {
+    const PLAYERS: usize = 30;
+    const GAMES: usize = 5000;
+    let folder = tempfile::tempdir().unwrap();
+    let Source::Memory(winners, losers) = random(PLAYERS, GAMES) else { panic!("not in memory") };
+    let paths = ["winners", "losers"].map(|name| folder.path().join(name));
+    for (path, numbers) in paths.iter().zip([&winners, &losers]) {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let fit = |source, threads| {
+        let mut model = Model::new(source, PLAYERS, 4.0, threads).unwrap();
+        let mut passes = 0;
+        let fit = maximise(&mut model, 1e-9, |_| passes += 1).unwrap();
+        assert!(model.games_seen == GAMES as u64 && passes >= fit.steps);
+        (bits(&fit.scores), fit.loss.to_bits())
+    };
+    let expected = fit(Source::Memory(winners.clone(), losers.clone()), 1);
+    for (chunk, threads) in [(GAMES, 2), (997, 3), (4096, 2)] {
+        assert!(fit(Source::Files(paths.clone(), chunk), threads) == expected, "{chunk}");
+    }
+    // s/4 + Σ (n·p − w) = 0, in plain arithmetic.
+    let scores: Vec<f64> = expected.0.iter().map(|&x| f64::from_bits(x)).collect();
+    let mut slopes: Vec<f64> = scores.iter().map(|s| s / 4.0).collect();
+    for (&i, &j) in winners.iter().zip(&losers) {
+        let (i, j) = (i as usize, j as usize);
+        let surprise = 1.0 / (1.0 + (scores[i] - scores[j]).exp());
+        slopes[i] -= surprise;
+        slopes[j] += surprise;
+    }
+    assert!(slopes.iter().all(|slope| slope.abs() < 2e-9), "{slopes:?}");
+    // Half a number at the end.
+    std::fs::write(&paths[0], [0; 7]).unwrap();
+    let mut model = Model::new(Source::Files(paths, 10), PLAYERS, 4.0, 1).unwrap();
+    let error = model.at(&scores).err().unwrap().to_string();
+    assert_eq!(error, "a file of games ends within a number");
 }

@@ -91,6 +91,7 @@ def main() -> None:
     for players, count, rivals in [
         (300, 100_000, ["opt_pairwise", "ilsr_pairwise", "mm_pairwise", "evalica"]),
         (1000, 1_000_000, ["evalica"]),
+        (5000, 1_000_000, ["evalica"]),
         (100_000, 10_000_000, []),
     ]:
         if count > arguments.largest:

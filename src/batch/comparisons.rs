@@ -14,8 +14,8 @@ use core::ops::Range;
 /// Comparisons between the entries of one score vector: ratings, RankNet, BPR.
 ///
 /// Comparison k says that entry `winners[k]` was preferred to entry `losers[k]`; it stands for the margin
-/// `zₖ = s[winner] − s[loser] + offsetₖ` and the loss wₖ·(pₖ·L(zₖ) + (1 − pₖ)·L(−zₖ)). Offsets are 0, weights and labels 1
-/// where they are not given.
+/// `zₖ = s[winner] − s[loser] + offsetₖ` and the loss wₖ·(pₖ·L(zₖ) + (1 − pₖ)·L(−zₖ)). Offsets are 0, weights and
+/// labels 1 where they are not given.
 ///
 /// Results with one element a score come in two ways:
 ///
@@ -52,8 +52,8 @@ pub struct Comparisons<'a, T> {
 }
 
 impl<'a, T: Score> Comparisons<'a, T> {
-    /// Comparison k is won by entry `winners[k]` of `scores` against entry `losers[k]`, positions in one of the formats of
-    /// [`Index`].
+    /// Comparison k is won by entry `winners[k]` of `scores` against entry `losers[k]`, positions in one of the formats
+    /// of [`Index`].
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if there are not as many losers as winners, [`Error::IndexOutOfRange`] if an index is
@@ -238,7 +238,9 @@ impl<'a, T: Score> Comparisons<'a, T> {
         let pieces = Pieces { sums, entries: self.scores.len() };
         pieces.share(units.all(), partials, &each, |(), ()| ());
         let mut tree = Tree::EMPTY;
-        partials.iter().for_each(|&partial| tree.push(partial));
+        for &partial in partials.iter() {
+            tree.push(partial);
+        }
         tree.sum()
     }
 
@@ -339,7 +341,8 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// ```
     ///
     /// # Errors
-    /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if an output does not have one element a score.
+    /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if an output does not have one element a
+    /// score.
     pub fn loss_gradient_and_diagonal<L: PairLoss>(
         &self,
         loss: L,
@@ -410,9 +413,9 @@ impl<'a, T: Score> Comparisons<'a, T> {
         Ok(())
     }
 
-    /// Writes the product of the matrix Σₖ gₖgₖᵀ with a vector of one element a score, gₖ being the gradient of the loss of
-    /// comparison k with respect to the scores, its *score residual*: `Σₖ ±xₖ²·(v[winner] − v[loser])` with xₖ as
-    /// [`gradients_into`](Comparisons::gradients_into) reports it.
+    /// Writes the product of the matrix Σₖ gₖgₖᵀ with a vector of one element a score, gₖ being the gradient of the
+    /// loss of comparison k with respect to the scores, its *score residual*: `Σₖ ±xₖ²·(v[winner] − v[loser])` with xₖ
+    /// as [`gradients_into`](Comparisons::gradients_into) reports it.
     ///
     /// It is the middle of the sandwich H⁻¹·(Σ gₖgₖᵀ)·H⁻¹, the covariance of estimated scores that holds where the
     /// model does not (P. J. Huber, *The behavior of maximum likelihood estimates under nonstandard conditions*, 1967).
@@ -455,8 +458,8 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// Terms are those of [`loss_and_gradient`](Comparisons::loss_and_gradient).
     ///
     /// # Errors
-    /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if the sums are not those of as many entries as
-    /// there are scores.
+    /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if the sums are not those of as many entries
+    /// as there are scores.
     pub fn loss_and_gradient_sums<L: PairLoss>(
         &self,
         loss: L,
@@ -478,8 +481,8 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// exact sums, among threads where both have several pieces.
     ///
     /// # Errors
-    /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if the sums are not those of as many entries as
-    /// there are scores, or not of as many pieces.
+    /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if the sums are not those of as many entries
+    /// as there are scores, or not of as many pieces.
     pub fn loss_gradient_and_diagonal_sums<L: PairLoss>(
         &self,
         loss: L,
@@ -498,8 +501,8 @@ impl<'a, T: Score> Comparisons<'a, T> {
         Ok(partial.over(divisor))
     }
 
-    /// The exact sum of the losses, as [`total`](Comparisons::total) gives it; and the gradient of the reduced loss added to
-    /// exact sums: all that a chunk of a stream, or a shard on a rank, has to say.
+    /// The exact sum of the losses, as [`total`](Comparisons::total) gives it; and the gradient of the reduced loss
+    /// added to exact sums: all that a chunk of a stream, or a shard on a rank, has to say.
     ///
     /// See [`ScoreSums`].
     ///
@@ -544,12 +547,13 @@ impl<'a, T: Score> Comparisons<'a, T> {
         self.add_curvature_to_sums(loss, Term::Unsigned, diagonal)
     }
 
-    /// Adds the product of the Hessian of the sum of the losses with a vector to exact sums, among threads where they have
-    /// several pieces. Terms are those of
+    /// Adds the product of the Hessian of the sum of the losses with a vector to exact sums, among threads where they
+    /// have several pieces. Terms are those of
     /// [`hessian_vector_product_into`](Comparisons::hessian_vector_product_into).
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`] if `v` does not have one element a score, or the sums are not those of as many entries.
+    /// [`Error::LengthMismatch`] if `v` does not have one element a score, or the sums are not those of as many
+    /// entries.
     pub fn add_hessian_vector_product_to_sums<L: PairLoss>(
         &self,
         loss: L,
@@ -581,7 +585,8 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// where they have several pieces.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`] if `v` does not have one element a score, or the sums are not those of as many entries.
+    /// [`Error::LengthMismatch`] if `v` does not have one element a score, or the sums are not those of as many
+    /// entries.
     pub fn add_score_residual_product_to_sums<L: PairLoss>(
         &self,
         loss: L,

@@ -17,8 +17,8 @@ use crate::score::Score;
 /// With wᵢⱼ wins of i over j, nᵢⱼ = wᵢⱼ + wⱼᵢ and pᵢⱼ = σ(sᵢ − sⱼ), the logistic loss has the gradient
 /// Σⱼ (nᵢⱼ·pᵢⱼ − wᵢⱼ) and the Hessian product Σⱼ nᵢⱼ·pᵢⱼ·pⱼᵢ·(vᵢ − vⱼ).
 ///
-/// A row has two terms, one a side, each as of a comparison with that weight: [`sides`](Counts::sides). Those of w equal
-/// comparisons differ from it by their rounding alone, at most half a unit in the last place each.
+/// A row has two terms, one a side, each as of a comparison with that weight: [`sides`](Counts::sides). Those of w
+/// equal comparisons differ from it by their rounding alone, at most half a unit in the last place each.
 ///
 /// ```
 /// use pairwise_loss::{Counts, Logistic, Reduction};
@@ -86,7 +86,7 @@ impl<'a, T: Score> Counts<'a, T> {
     /// among threads and chunks.
     ///
     /// ```
-    /// use pairwise_loss::{Counts, Logistic, Reduction, ScoreSum, ScoreSums};
+    /// use pairwise_loss::{Counts, Logistic, ScoreSum, ScoreSums};
     ///
     /// let scores = [0.3_f32, 0.0, -0.2];
     /// let counts = Counts::new(&scores, &[0, 1], &[1, 2], &[3.0, 1.0], &[2.0, 4.0])?;
@@ -118,8 +118,8 @@ impl<'a, T: Score> Counts<'a, T> {
         first.options.common_divisor(&second.options, reduction, 2 * self.len())
     }
 
-    /// The reduced loss. For `Mean` each side of a row with a count above 0 counts once; `WeightedMean` is the mean over
-    /// the comparisons.
+    /// The reduced loss. For `Mean` each side of a row with a count above 0 counts once; `WeightedMean` is the mean
+    /// over the comparisons.
     ///
     /// # Errors
     /// As for [`Comparisons::loss`].
@@ -129,8 +129,8 @@ impl<'a, T: Score> Counts<'a, T> {
         Ok(first.plus(second).over(divisor))
     }
 
-    /// The reduced loss, and its gradient with respect to the scores, one element a score: the terms of the first sides in
-    /// the order of the rows, then those of the second, added in the format of the scores.
+    /// The reduced loss, and its gradient with respect to the scores, one element a score: the terms of the first sides
+    /// in the order of the rows, then those of the second, added in the format of the scores.
     ///
     /// # Errors
     /// As for [`Comparisons::loss_and_gradient`].

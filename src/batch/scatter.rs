@@ -1,8 +1,8 @@
 //! Where results of comparisons between entries of one vector go: to the entries of both sides.
 //!
 //! (a) One sink for whatever becomes of the results, a stretch at a time, so that there is one kernel for all of it.
-//! (b) Added in the format of the scores, results must come in order. Added to [`ScoreSum`]s they may come in any: that is
-//!     how threads share them.
+//! (b) Added in the format of the scores, results must come in order. Added to [`ScoreSum`]s they may come in any: that
+//!     is how threads share them.
 
 use crate::index::{Indices, each_row};
 use crate::kernel::{Level, Sink, Slots, Spare};

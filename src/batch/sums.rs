@@ -10,12 +10,12 @@ use core::ops::Range;
 
 /// Exact sums over comparisons, one an entry: gradients, diagonals and products that do not depend on order.
 ///
-/// What one [`Comparisons`](crate::Comparisons) writes in one go, these add up over many: chunks of a file that is larger
-/// than memory, or shards on several ranks. They are integers, so the result is the same bits however the
+/// What one [`Comparisons`](crate::Comparisons) writes in one go, these add up over many: chunks of a file that is
+/// larger than memory, or shards on several ranks. They are integers, so the result is the same bits however the
 /// comparisons are dealt out, and whatever the number of threads.
 ///
-/// The memory is the caller's: one [`ScoreSum`] (16 bytes) an entry, or several times as many, *pieces*. With the feature
-/// `rayon` each piece may be filled by a thread of its own.
+/// The memory is the caller's: one [`ScoreSum`] (16 bytes) an entry, or several times as many, *pieces*. With the
+/// feature `rayon` each piece may be filled by a thread of its own.
 ///
 /// ```
 /// use pairwise_loss::{Comparisons, Logistic, Reduction, ScoreSum, ScoreSums, Total};
@@ -84,8 +84,8 @@ impl<'s> ScoreSums<'s> {
         first
     }
 
-    /// Writes the sum of each entry, rounded to the format: within 0.501 units in the last place of the sum of the terms,
-    /// and 2⁻⁶⁴ a term. NaN where a term or the sum is none that [`ScoreSum`] can hold.
+    /// Writes the sum of each entry, rounded to the format: within 0.501 units in the last place of the sum of the
+    /// terms, and 2⁻⁶⁴ a term. NaN where a term or the sum is none that [`ScoreSum`] can hold.
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element an entry.
@@ -138,8 +138,8 @@ pub(super) struct Pieces<'s> {
 }
 
 impl Pieces<'_> {
-    /// Shares some units among the pieces: what `work` returns for each share, together. Shares have places of their own in
-    /// `partials`, one a unit.
+    /// Shares some units among the pieces: what `work` returns for each share, together. Shares have places of their
+    /// own in `partials`, one a unit.
     pub(super) fn share<A: Send>(
         self,
         units: Range<usize>,

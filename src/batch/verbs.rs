@@ -204,8 +204,8 @@ impl<T: Score, F: Function, S: Sink<T>> Verb<T> for MapPart<F, S> {
     }
 }
 
-/// The part that some rows, from a block on that is the first of a subtree, have in the sum of the losses, in order; the
-/// sink begins with row 0.
+/// The part that some rows, from a block on that is the first of a subtree, have in the sum of the losses, in order;
+/// the sink begins with row 0.
 pub(super) struct FusedPart<L, S> {
     pub(super) level: Level,
     pub(super) loss: L,

@@ -1,7 +1,8 @@
 //! Sums over comparisons, one an entry, as integers: no order of additions can show in them.
 //!
-//! (a) A sum is a fixed-point number of 128 bits with 63 binary places. The last bit of the integer is no part of the number:
-//!     it says that the sum met something that is no number, and stays set because only even integers are added.
+//! (a) A sum is a fixed-point number of 128 bits with 63 binary places. The last bit of the integer is no part of the
+//!     number: it says that the sum met something that is no number, and stays set because only even integers are
+//!     added.
 //! (b) A term below 2¹⁹ is split into two integers by adding constants whose last places are 2⁻³² and 2⁻⁶³, which makes
 //!     SIMD at every instruction set. Others go one by one.
 
@@ -16,10 +17,10 @@ use core::ops::{Add, AddAssign, Range};
 ///
 /// A fixed-point number with 63 binary places: each term is rounded once, to a multiple of 2⁻⁶³ ≈ 1.1·10⁻¹⁹ (terms of
 /// 2⁻¹¹ and more in `f64`, of 2⁻⁴⁰ and more in `f32`, are so already), and the sum of these is exact below 2⁶². A NaN,
-/// an infinity or a number of 2⁶² and more among the terms, or in the sum, makes the sum NaN for good. There is room for
-/// 2⁴² terms.
+/// an infinity or a number of 2⁶² and more among the terms, or in the sum, makes the sum NaN for good. There is room
+/// for 2⁴² terms.
 ///
-/// See [`ScoreSums`].
+/// See [`ScoreSums`](crate::ScoreSums).
 ///
 /// ```
 /// use pairwise_loss::ScoreSum;
@@ -180,7 +181,8 @@ impl<T: Score> Kernel for Split<'_, T> {
         let mut far = false;
         for i in 0..TERMS {
             let term = self.terms[i].widen();
-            far |= !(term.abs() < NEAR);
+            let near = term.abs() < NEAR;
+            far |= !near;
             (self.high[i], self.low[i]) = split(term);
         }
         far

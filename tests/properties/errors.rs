@@ -199,7 +199,7 @@ fn indices<T: Number>() {
         ([0, 1, 1], [1, 0, 7], "losers", 2, 7),
         ([u32::MAX, 0, 0], [1, 1, 1], "winners", 0, u32::MAX),
     ] {
-        let expected = Error::IndexOutOfRange { name, position, index, len: 3 };
+        let expected = Error::IndexOutOfRange { name, position, index: i128::from(index), len: 3 };
         let (place, number) = (format!("{name}[{position}]"), index.to_string());
         assert_error(
             Comparisons::new(&scores, &winners, &losers),
@@ -221,7 +221,7 @@ fn reductions<T: Number>() {
     let pairs = Pairs::new(&x, &x).expect("pairs");
     let games = Comparisons::new(&scores, &[0, 1], &[1, 0]).expect("games");
     let empty = Pairs::<T>::new(&[], &[]).expect("pairs");
-    let no_games = Comparisons::new(&scores, &[], &[]).expect("games");
+    let no_games = Comparisons::new::<u32>(&scores, &[], &[]).expect("games");
     let nothing = [T::zero(), T::neg_zero()];
     let weightless = pairs.with_weights(&nothing).expect("weights");
     let weightless_games = games.with_weights(&nothing).expect("weights");
@@ -292,7 +292,7 @@ fn empty_batches<T: Number>() {
     let total = pairs.total(Logistic);
     assert_eq!((total.sum(), total.mean(), total.len()), (0.0, None, 0));
     assert_eq!(sigmoid_into::<T>(&[], &mut []), Ok(()));
-    let none = Comparisons::<T>::new(&[], &[], &[]).expect("games");
+    let none = Comparisons::<T>::new::<u32>(&[], &[], &[]).expect("games");
     assert!(none.is_empty());
     assert_eq!(none.losses_into(Logistic, &mut []), Ok(()));
     assert_eq!(none.gradients_into(Logistic, &mut []), Ok(()));
@@ -300,7 +300,7 @@ fn empty_batches<T: Number>() {
     assert_eq!(none.total(Logistic).len(), 0);
     // Without games every entry of a score is overwritten with 0.
     let scores = [T::one(); 3];
-    let idle = Comparisons::new(&scores, &[], &[]).expect("games");
+    let idle = Comparisons::new::<u32>(&scores, &[], &[]).expect("games");
     let mut out = dirty::<T>(3);
     idle.hessian_diagonal_into(Logistic, &mut out).expect("a diagonal");
     assert_eq!(bits(&out), bits(&[T::zero(); 3]));
