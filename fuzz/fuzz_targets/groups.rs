@@ -7,13 +7,10 @@ use pairwise_loss::{
     Error, GroupTies, Groups, Level, Logistic, PairLoss, Pairs, PlackettLuce, Reduction, Total,
     Tuned,
 };
-use pairwise_loss_fuzz::{Number, Source, assert_canonical, assert_same, write};
+use pairwise_loss_fuzz::{Number, Source, assert_canonical, assert_same, in_a_format, write};
 use std::ops::Range;
 
-fuzz_target!(|data: &[u8]| {
-    let mut source = Source::new(data);
-    if source.flag() { run::<f32>(&mut source) } else { run::<f64>(&mut source) }
-});
+fuzz_target!(|data: &[u8]| in_a_format!(run, &mut Source::new(data)));
 
 /// A batch that owns its columns.
 struct Batch<T> {

@@ -10,13 +10,10 @@ use pairwise_loss::{
     softplus, softplus_into, win_probability, win_probability_from_strengths,
 };
 use pairwise_loss_fuzz::{
-    Number, Source, assert_canonical, assert_same, canonical, negated, write,
+    Number, Source, assert_canonical, assert_same, canonical, in_a_format, negated, write,
 };
 
-fuzz_target!(|data: &[u8]| {
-    let mut source = Source::new(data);
-    if source.flag() { run::<f32>(&mut source) } else { run::<f64>(&mut source) }
-});
+fuzz_target!(|data: &[u8]| in_a_format!(run, &mut Source::new(data)));
 
 fn run<T: Number>(source: &mut Source) {
     match source.below(8) {
