@@ -126,17 +126,17 @@ fn add_in_order<T: Score>(
     if opposite {
         each_row(sides, rows, terms.iter(), |&x, winner, loser| {
             if let Some(slot) = out.get_mut(winner) {
-                *slot = *slot + x;
+                *slot = slot.plus(x);
             }
             if let Some(slot) = out.get_mut(loser) {
-                *slot = *slot - x;
+                *slot = slot.plus(-x);
             }
         });
     } else {
         each_row(sides, rows, terms.iter(), |&x, winner, loser| {
             for entry in [winner, loser] {
                 if let Some(slot) = out.get_mut(entry) {
-                    *slot = *slot + x;
+                    *slot = slot.plus(x);
                 }
             }
         });
