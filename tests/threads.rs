@@ -15,12 +15,15 @@ fn column<T: Score>(seed: u64, low: f64, high: f64) -> Vec<T> {
     (0..LEN).map(|_| <T as num_traits::NumCast>::from(random.uniform(low, high)).unwrap()).collect()
 }
 
-fn bits<T: Score>(numbers: &[T]) -> Vec<(u64, i16, i8)> {
+/// Numbers of any format, bit by bit.
+type Bits = Vec<(u64, i16, i8)>;
+
+fn bits<T: Score>(numbers: &[T]) -> Bits {
     numbers.iter().map(|x| x.integer_decode()).collect()
 }
 
 /// All results of a batch, bit by bit.
-fn results<T: Score>() -> (Vec<u64>, Vec<Vec<(u64, i16, i8)>>, Vec<f64>) {
+fn results<T: Score>() -> (Vec<u64>, Vec<Bits>, Vec<f64>) {
     let (chosen, rejected) = (column::<T>(1, -8.0, 8.0), column::<T>(2, -8.0, 8.0));
     let (margins, weights) = (column::<T>(3, -1.0, 1.0), column::<T>(4, 0.0, 2.0));
     let labels = column::<T>(5, 0.0, 1.0);
