@@ -332,7 +332,7 @@ impl<'a, T: Score> Groups<'a, T> {
             census.counted += usize::from(pairs > 0 && self.weighs(g));
             census.pairs += pairs;
             census.most = census.most.max(pairs);
-            census.classes |= if few == pairs { 1 << few } else { 0 };
+            census.classes |= if pairs <= FEW { 1 << pairs } else { 0 };
             if let Some(slot) = census.kept.as_mut().and_then(|kept| kept.get_mut(g)) {
                 *slot = few as u8;
             }
