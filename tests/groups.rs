@@ -547,3 +547,20 @@ fn errors_leave_outputs_alone() {
     assert!(groups.loss_and_gradient(Logistic, Reduction::Over(5e307), &mut short[..0]).is_err());
     assert_eq!((short, out), ([77.0; 3], [77.0; 4]));
 }
+
+/// Of 13 answers, 64 pairs: one more than have a pass of their own, and as many as a word has bits.
+#[test]
+fn a_prompt_with_64_pairs() {
+    // Of 78 pairs 10, 3 and 1 are of equal ranks.
+    let ranks = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5];
+    let scores = ranks.map(|rank| -0.5 * f64::from(rank));
+    let groups = Groups::new(&scores, &[0, 13]).and_then(|groups| groups.with_ranks(&ranks));
+    let groups = groups.expect("ranks");
+    assert_eq!(groups.pairs(), 64);
+    let mut gradient = [77.0; 13];
+    let loss = groups.loss_and_gradient(Logistic, Reduction::Mean, &mut gradient).expect("a mean");
+    let pairs = (0..13).flat_map(|i| (i + 1..13).map(move |j| scores[i] - scores[j]));
+    let sum: f64 = pairs.filter(|&z| z > 0.0).map(|z| (-z).exp().ln_1p()).sum();
+    assert!((loss - sum / 64.0).abs() < 1e-14);
+    assert!(gradient[0] < 0.0 && gradient[12] > 0.0 && gradient.iter().sum::<f64>().abs() < 1e-15);
+}

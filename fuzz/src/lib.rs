@@ -271,14 +271,15 @@ pub fn write<T: Number, R>(
 /// Runs a function of a source that is generic over the format, in the format that the source says.
 #[macro_export]
 macro_rules! in_a_format {
-    ($run:ident, $source:expr) => {
-        match $source.flag() {
+    ($run:ident, $source:expr) => {{
+        let source = $source;
+        match source.flag() {
             #[cfg(feature = "f32")]
-            true => $run::<f32>($source),
+            true => $run::<f32>(source),
             #[cfg(feature = "f64")]
-            false => $run::<f64>($source),
+            false => $run::<f64>(source),
             #[allow(unreachable_patterns)]
             _ => {}
         }
-    };
+    }};
 }

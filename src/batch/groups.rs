@@ -7,7 +7,7 @@
 //! (c) With two answers everywhere there is one class, and blocks, tree and bits are those of [`Pairs`](crate::Pairs).
 
 use super::blocks::{Block, BlockSum, Blocks, Filled, Pair};
-use super::options::{Reduction, Verb, check_elements, check_len, divisor};
+use super::options::{Reduction, Verb, check_elements, check_len, divides, divisor};
 use super::scatter::{Results, Sides, Target, Term, canonical};
 use super::tree::{divided, times};
 use super::verbs::Map;
@@ -215,7 +215,7 @@ impl<'a, T: Score> Groups<'a, T> {
     ///
     /// # Errors
     /// [`Error::EmptyMean`] for a mean without a prompt that counts, [`Error::InvalidParameter`] for a normaliser
-    /// outside its domain, or one whose product with the number of pairs of a prompt is not finite.
+    /// outside its domain, or one whose product with the number of pairs of a prompt is.
     pub fn loss<L: PairLoss>(&self, loss: L, reduction: Reduction) -> Result<f64, Error> {
         let (census, divisor) = self.plan(reduction)?;
         let mut sum = |block: Filled<'_, T>, divisor| self.sum(block, loss, divisor, &mut ());
@@ -340,7 +340,7 @@ impl<'a, T: Score> Groups<'a, T> {
             census.counted += usize::from(pairs > 0 && self.weighs(g));
             census.pairs += pairs;
             census.most = census.most.max(pairs);
-            census.classes |= if few == pairs { 1 << few } else { 0 };
+            census.classes |= if pairs <= FEW { 1 << pairs } else { 0 };
             if let Some(slot) = census.kept.as_mut().and_then(|kept| kept.get_mut(g)) {
                 *slot = few as u8;
             }
@@ -359,11 +359,11 @@ impl<'a, T: Score> Groups<'a, T> {
         let pairs = usize::try_from(census.pairs).unwrap_or(usize::MAX);
         let divisor = divisor(reduction, census.counted, pairs, weights)?;
         let value = census.most as f64 * divisor.0;
-        if value.is_finite() {
+        if census.most == 0 || divides(value) {
             return Ok((census, divisor));
         }
         let name = "the normaliser times the pairs of a prompt";
-        Err(Error::InvalidParameter { name, value, domain: "finite" })
+        Err(Error::InvalidParameter { name, value, domain: "of magnitude at most 2^970" })
     }
 
     /// The reduced loss: `sum` sums a block, given its divisor.

@@ -11,6 +11,7 @@ use crate::kernel::{Kernel, Level};
 use crate::math::Fma;
 use crate::score::Score;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::ops::{Add, AddAssign, Range};
 
 /// A sum of what comparisons contribute to one entry: exact, mergeable, the same in any order.
@@ -29,7 +30,7 @@ use core::ops::{Add, AddAssign, Range};
 /// let sum = terms.into_iter().map(ScoreSum::of).fold(ScoreSum::ZERO, ScoreSum::merge);
 /// assert_eq!(sum.value(), 0.1); // in f64 it would be 0.125
 /// ```
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default)]
 pub struct ScoreSum(i128);
 
 /// The last place of a term.
@@ -131,6 +132,21 @@ impl ScoreSum {
 impl fmt::Debug for ScoreSum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ScoreSum({:?})", self.value())
+    }
+}
+
+/// A sum that is NaN is equal to every other one, whatever was added since.
+impl PartialEq for ScoreSum {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0 || self.is_nan() && other.is_nan()
+    }
+}
+
+impl Eq for ScoreSum {}
+
+impl Hash for ScoreSum {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (if self.is_nan() { Self::SPOILED.0 } else { self.0 }).hash(state);
     }
 }
 
