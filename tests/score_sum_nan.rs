@@ -8,10 +8,10 @@ fn sums_that_are_nan_are_equal() {
     let (winners, losers) = ([0_u32, 1, 1], [1_u32, 2, 2]);
     let (mut whole, mut parts) = ([ScoreSum::ZERO; 3], [ScoreSum::ZERO; 3]);
     // A finite term after the NaN, or with it.
-    for (memory, rows) in [(&mut whole, vec![0..3]), (&mut parts, vec![0..1, 1..3])] {
+    for (memory, rows) in [(&mut whole, &[(0, 3)][..]), (&mut parts, &[(0, 1), (1, 3)])] {
         let mut sums = ScoreSums::new(memory, 3).expect("a piece");
-        for rows in rows {
-            let games = Comparisons::new(&scores, &winners[rows.clone()], &losers[rows]);
+        for &(start, end) in rows {
+            let games = Comparisons::new(&scores, &winners[start..end], &losers[start..end]);
             let (games, loss) = (games.expect("positions"), Hinge::new(1.0).expect("a margin"));
             games.add_gradient_to_sums(loss, Reduction::Sum, &mut sums).expect("entries");
         }
