@@ -1,4 +1,4 @@
-//! Normalisers beside the ends of the range: every level divides by them alike, or they are refused.
+//! Normalisers and weights beside the ends of the range: every level reckons with them alike, or they are refused.
 
 use pairwise_loss::{Error, Groups, Level, Logistic, Pairs, Reduction, Score};
 use reference::bits;
@@ -43,4 +43,33 @@ fn normalisers_that_come_about() {
     let groups = Groups::new(&[0.0_f64, 1.0, 2.0], &[0, 3]).expect("offsets");
     assert!(groups.loss(Logistic, Reduction::Over(MOST / 3.0)).is_ok());
     assert!(groups.loss(Logistic, Reduction::Over(MOST / 2.0)).is_err());
+}
+
+/// Weights up to the largest number: the emulated fused multiply-add reaches as far.
+#[test]
+fn every_level_weighs_alike() {
+    let mut random = reference::random::SplitMix64::new(5);
+    let mut finite = 0;
+    for _ in 0..2000 {
+        let mut column =
+            |low, high| -> Vec<f64> { (0..33).map(|_| random.uniform(low, high)).collect() };
+        let (chosen, rejected) = (column(-9.0, 9.0), column(-9.0, 9.0));
+        let weights: Vec<f64> = column(980.0, 1023.9).iter().map(|x| x.exp2()).collect();
+        let pairs = Pairs::new(&chosen, &rejected).and_then(|pairs| pairs.with_weights(&weights));
+        let pairs = pairs.expect("weights");
+        let results = |level| {
+            let (mut losses, mut gradient) = ([1.0; 33], [1.0; 33]);
+            let pairs = pairs.with_level(level);
+            pairs.losses_into(Logistic, &mut losses).expect("lengths");
+            let sum = pairs.loss_and_margin_gradient(Logistic, Reduction::Sum, &mut gradient);
+            let values = [sum.expect("lengths"), pairs.total(Logistic).sum()];
+            [bits(&losses), bits(&gradient), bits(&values)].concat()
+        };
+        let expected = results(Level::best());
+        finite += expected.iter().filter(|&&x| f64::from_bits(x).is_finite()).count();
+        for level in Level::available() {
+            assert_eq!(results(level), expected, "{level}");
+        }
+    }
+    assert!(finite > 50_000, "{finite}");
 }

@@ -650,3 +650,24 @@ fn offsets() {
         }
     }
 }
+
+/// A margin beside 0, where the product with β is out of reach of the quick working precision, is still on the side of the
+/// kink on which it is.
+#[test]
+fn kinks_at_tiny_margins() {
+    let hinge = Tuned::new(Hinge::new(3.0).expect("finite"));
+    let squared = Tuned::new(SquaredHinge::new(3.0).expect("finite"));
+    let at_zero = Tuned::new(Hinge::new(0.0).expect("finite")).scale(0.5).expect("positive");
+    for z in [1e-300, -1e-300, 5e-324, 1e-280, -1e-272, 0.0] {
+        let (hinge, squared) = (hinge.eval(z, 0.0), squared.eval(z, 0.0));
+        assert_eq!((hinge.value, hinge.grad, hinge.hess), (3.0, -1.0, 0.0), "{z:e}");
+        assert_eq!((squared.value, squared.grad, squared.hess), (9.0, -6.0, 2.0), "{z:e}");
+        let expected = if z < 0.0 { -0.5 } else { 0.0 };
+        assert_eq!(at_zero.eval(z, 0.0).grad, expected, "{z:e}");
+        let mut gradient = [0.0; 2];
+        let chosen = [z, 1.0];
+        let pairs = Pairs::new(&chosen, &[0.0, 0.0]).expect("equal lengths");
+        pairs.gradients_into(at_zero, &mut gradient).expect("equal lengths");
+        assert_eq!(gradient, [expected, 0.0], "{z:e}");
+    }
+}

@@ -58,9 +58,9 @@ impl Hinge {
 impl PairLoss for Hinge {
     #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
-        let zero = W::constant(0.0);
         let shortfall = -z + self.margin;
-        let grad = W::select(zero.lt(shortfall), W::constant(-1.0), zero);
-        Jet { value: shortfall.positive_part(), grad, hess: zero }
+        // Not by comparison: a doubt of the working precision is a NaN and has to come through.
+        let is_active = shortfall.sign().positive_part();
+        Jet { value: shortfall.positive_part(), grad: -is_active, hess: W::constant(0.0) }
     }
 }

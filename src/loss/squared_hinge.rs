@@ -57,13 +57,10 @@ impl SquaredHinge {
 impl PairLoss for SquaredHinge {
     #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
-        let zero = W::constant(0.0);
         let shortfall = -z + self.margin;
         let active = shortfall.positive_part();
-        Jet {
-            value: active * active,
-            grad: active * -2.0,
-            hess: W::select(zero.lt(shortfall), W::constant(2.0), zero),
-        }
+        // Not by comparison: a doubt of the working precision is a NaN and has to come through.
+        let is_active = shortfall.sign().positive_part();
+        Jet { value: active * active, grad: active * -2.0, hess: is_active * 2.0 }
     }
 }

@@ -1,10 +1,13 @@
 //! A fused multiply-add for machines that have none.
 
-/// Splits a number into two of at most 26 bits each (Veltkamp).
+/// Splits a number into two of at most 26 bits each: rounded to 26 bits, and the rest. Beside the end of the range, where
+/// rounding would leave it, the first is cut off and the second has 27.
 #[inline(always)]
 fn split(a: f64) -> (f64, f64) {
-    let c = 134_217_729.0 * a; // 2²⁷ + 1
-    let high = c - (c - a);
+    const REST: u64 = (1 << 27) - 1;
+    let cut = f64::from_bits(a.to_bits() & !REST);
+    let rounded = f64::from_bits(a.to_bits().wrapping_add(1 << 26) & !REST);
+    let high = if rounded.abs() < f64::INFINITY { rounded } else { cut };
     (high, a - high)
 }
 
@@ -23,8 +26,8 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 /// correctly rounded sums: proved algorithms using rounding to odd*, IEEE Trans. Computers 57(4), 2008).
 /// Branch-free, so that loops over it vectorise.
 ///
-/// Domain: the bits are those of the hardware instruction while |a|, |b| < 2⁹⁹⁵ and a·b is 0 or
-/// 2⁻⁹⁰⁰ < |a·b| < 2¹⁰²⁰; the formulas of this crate stay inside. An infinite operand gives NaN.
+/// Domain: the bits are those of the hardware instruction while a·b is 0 or 2⁻⁹⁰⁰ < |a·b| < 2¹⁰²³, and the result is
+/// finite; the formulas of this crate stay inside. An infinite operand gives NaN.
 #[inline(always)]
 pub(crate) fn mul_add(a: f64, b: f64, c: f64) -> f64 {
     let product = a * b;
@@ -79,6 +82,38 @@ mod tests {
             }
         }
         assert!(cancelled > 100_000);
+    }
+
+    /// Weights and losses up to the largest number.
+    #[test]
+    fn has_the_bits_of_the_instruction_at_the_end_of_the_range() {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            state ^ (state >> 33)
+        };
+        let mut checked = 0;
+        for i in 0..400_000 {
+            let ones = if i % 5 == 0 { (1 << 52) - 1 } else { 0 };
+            let mut number = |exponent: u64| {
+                let bits = next() & ((1 << 52) - 1);
+                f64::from_bits((next() & (1 << 63)) | (exponent << 52) | bits | ones)
+            };
+            let (large, shift) = (1990 + i % 57, i / 57 % 60);
+            let (a, b, c) = (number(large), number(1023 + 1022 - large), number(2044 - shift));
+            let (b, c) = if i % 3 == 0 { (b, -(a * b)) } else { (b / 2.0, c) };
+            let expected = f64::mul_add(a, b, c);
+            if !expected.is_finite() || (a * b).abs() >= f64::MAX / 2.0 {
+                continue;
+            }
+            checked += 1;
+            assert_eq!(mul_add(a, b, c).to_bits(), expected.to_bits(), "{a:e} {b:e} {c:e}");
+            assert_eq!(mul_add(b, a, c).to_bits(), expected.to_bits(), "{b:e} {a:e} {c:e}");
+        }
+        assert!(checked > 200_000, "{checked}");
+        for (b, c) in [(0.75, 0.0), (1e-3, 7.0), (-0.3, 1e300), (0.125, -f64::MAX / 8.0)] {
+            assert_eq!(mul_add(f64::MAX, b, c).to_bits(), f64::mul_add(f64::MAX, b, c).to_bits());
+        }
     }
 
     #[test]

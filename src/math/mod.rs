@@ -87,6 +87,10 @@ pub trait Working:
     fn is_zero(self) -> Self::Mask;
 
     /// Whether `self < other`; false where one of them is NaN.
+    ///
+    /// A working precision that cannot vouch for a number says so by a NaN, so that the row is computed again in one that
+    /// can. A comparison hides that: where it decides between constants, as for the derivative of a hinge, use
+    /// [`sign`](Working::sign) instead, through which NaN comes.
     fn lt(self, other: Self) -> Self::Mask;
 
     /// Whether `self < 0`; false for −0 and NaN.
