@@ -59,8 +59,9 @@ impl PairLoss for Hinge {
     #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
         let shortfall = -z + self.margin;
-        // Not by comparison: a doubt of the working precision is a NaN and has to come through.
-        let is_active = shortfall.sign().positive_part();
-        Jet { value: shortfall.positive_part(), grad: -is_active, hess: W::constant(0.0) }
+        let (zero, active) = (W::constant(0.0), shortfall.positive_part());
+        // Else 0, or NaN: a doubt of the working precision has to come through.
+        let grad = W::select(zero.lt(shortfall), W::constant(-1.0), active);
+        Jet { value: active, grad, hess: zero }
     }
 }

@@ -58,9 +58,12 @@ impl PairLoss for SquaredHinge {
     #[inline(always)]
     fn jet<W: Working>(self, z: W) -> Jet<W> {
         let shortfall = -z + self.margin;
-        let active = shortfall.positive_part();
-        // Not by comparison: a doubt of the working precision is a NaN and has to come through.
-        let is_active = shortfall.sign().positive_part();
-        Jet { value: active * active, grad: active * -2.0, hess: is_active * 2.0 }
+        let (zero, active) = (W::constant(0.0), shortfall.positive_part());
+        Jet {
+            value: active * active,
+            grad: active * -2.0,
+            // Else 0, or NaN: a doubt of the working precision has to come through.
+            hess: W::select(zero.lt(shortfall), W::constant(2.0), active),
+        }
     }
 }
