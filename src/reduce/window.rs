@@ -111,7 +111,7 @@ impl<T: Score> Window<T> {
         }
         let (nothing, _) = split(T::zero());
         for ((places, (_, unit)), nothing) in self.sums.iter().zip(STEPS).zip(nothing) {
-            let constants = nothing.wrapping_mul(u64::from(self.chunks));
+            let constants = nothing.wrapping_mul(u64::from(self.chunks) * (PLACES / SUMS) as u64);
             let integer = |&place: &u64| i128::from(place.wrapping_sub(constants).cast_signed());
             sum.add_integer(places.iter().map(integer).sum(), unit);
         }
