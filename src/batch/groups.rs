@@ -7,7 +7,7 @@
 //! (c) With two answers everywhere there is one class, and blocks, tree and bits are those of [`Pairs`](crate::Pairs).
 
 use super::blocks::{Block, BlockSum, Blocks, Filled, Pair};
-use super::options::{Reduction, Verb, check_elements, check_len, divides, divisor};
+use super::options::{Reduction, Verb, check_elements, check_len, divisor};
 use super::scatter::{Results, Sides, Target, Term, canonical};
 use super::tree::{divided, times};
 use super::verbs::Map;
@@ -215,7 +215,7 @@ impl<'a, T: Score> Groups<'a, T> {
     ///
     /// # Errors
     /// [`Error::EmptyMean`] for a mean without a prompt that counts, [`Error::InvalidParameter`] for a normaliser
-    /// outside its domain, or one whose product with the number of pairs of a prompt is.
+    /// outside its domain, or one whose product with the number of pairs of a prompt is not finite.
     pub fn loss<L: PairLoss>(&self, loss: L, reduction: Reduction) -> Result<f64, Error> {
         let (census, divisor) = self.plan(reduction)?;
         let mut sum = |block: Filled<'_, T>, divisor| self.sum(block, loss, divisor, &mut ());
@@ -359,11 +359,11 @@ impl<'a, T: Score> Groups<'a, T> {
         let pairs = usize::try_from(census.pairs).unwrap_or(usize::MAX);
         let divisor = divisor(reduction, census.counted, pairs, weights)?;
         let value = census.most as f64 * divisor.0;
-        if census.most == 0 || divides(value) {
+        if value.is_finite() {
             return Ok((census, divisor));
         }
         let name = "the normaliser times the pairs of a prompt";
-        Err(Error::InvalidParameter { name, value, domain: "of magnitude at most 2^970" })
+        Err(Error::InvalidParameter { name, value, domain: "finite" })
     }
 
     /// The reduced loss: `sum` sums a block, given its divisor.

@@ -29,10 +29,10 @@ pub enum Reduction {
     Sum,
     /// Σ wᵢ·Lᵢ / n, n being the number of pairs with a weight above 0.
     Mean,
-    /// Σ wᵢ·Lᵢ / Σ wᵢ. The sum of the weights must be between 2⁻⁹⁷⁰ and 2⁹⁷⁰, some 10^±292.
+    /// Σ wᵢ·Lᵢ / Σ wᵢ. The sum of the weights must be finite and have a finite reciprocal.
     WeightedMean,
     /// Σ wᵢ·Lᵢ / N for a normaliser N of the caller's, such as the number of pairs in all micro-batches and on all ranks.
-    /// Its magnitude must be between 2⁻⁹⁷⁰ and 2⁹⁷⁰, some 10^±292.
+    /// Finite and not 0, with a finite reciprocal.
     Over(f64),
 }
 
@@ -147,14 +147,6 @@ impl<'a, T: Score> Options<'a, T> {
     }
 }
 
-/// Whether every level divides by it with the same bits: the fused multiply-add of those that have none is out of its
-/// domain beside the ends of the range, where it makes NaN of a product with the reciprocal.
-pub(super) fn divides(n: f64) -> bool {
-    const LEAST: f64 = 1.0 / MOST;
-    const MOST: f64 = f64::from_bits((1023 + 970) << 52);
-    (LEAST..=MOST).contains(&n.abs())
-}
-
 /// What the sum of `counted` losses out of `len` is divided by, as a sum of two; `weights` are those of the counted ones.
 pub(super) fn divisor<T: Score>(
     reduction: Reduction,
@@ -165,8 +157,9 @@ pub(super) fn divisor<T: Score>(
     let name = match reduction {
         Reduction::Sum => return Ok((1.0, 0.0)),
         Reduction::Over(n) => {
-            let domain = "of magnitude between 2^-970 and 2^970";
-            return if divides(n) {
+            let holds = n.is_finite() && n.recip().is_finite();
+            let domain = "finite and not 0, with a finite reciprocal";
+            return if holds {
                 Ok((n, 0.0))
             } else {
                 Err(Error::InvalidParameter { name: "Reduction::Over", value: n, domain })
@@ -182,8 +175,8 @@ pub(super) fn divisor<T: Score>(
         (Reduction::WeightedMean, Some(weights)) => {
             let sum = sum(weights);
             let (name, value) = ("sum of weights", sum.0);
-            let domain = "between 2^-970 and 2^970, for Reduction::WeightedMean";
-            if divides(value) {
+            let domain = "finite, with a finite reciprocal, for Reduction::WeightedMean";
+            if value.is_finite() && value.recip().is_finite() {
                 Ok(sum)
             } else {
                 Err(Error::InvalidParameter { name, value, domain })

@@ -245,7 +245,7 @@ fn reductions<T: Number>() {
             untouched::<T, _>(2, |out| games.loss_and_gradient(Logistic, reduction, out));
         assert_error(scattered, expected, words);
     };
-    let domain = "of magnitude between 2^-970 and 2^970";
+    let domain = "finite and not 0, with a finite reciprocal";
     for value in [0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -5e-324] {
         let expected = Error::InvalidParameter { name: "Reduction::Over", value, domain };
         let number = format!("{value:?}");
