@@ -230,8 +230,8 @@ pub(crate) fn map_both<T, M, V, D, P, const N: usize, const G: usize>(
         let Some(chunk) = part.chunk(i) else { return };
         for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| strange || **doubt != 0) {
             let row = chunk.row::<M, 1>(i);
-            settle::<T, M, V>(value, row, None, false, &mut values[i]);
-            settle::<T, M, D>(gradient, row, Some(factor), strange, &mut gradients[i]);
+            settle::<T, M, V>(value, row, None, &mut values[i]);
+            settle::<T, M, D>(gradient, row, Some(factor), &mut gradients[i]);
         }
     }
 }
@@ -273,21 +273,21 @@ where
     any != 0
 }
 
-/// Puts the careful result in the place of a quick one that is in doubt.
+/// Puts the careful result of a row in the place of the quick one, if that is in doubt.
 #[cold]
 #[inline(never)]
-fn settle<T: Score, M: Fma, F: Function>(
+pub(crate) fn settle<T: Score, M: Fma, F: Function>(
     function: F,
     row: Row<Lanes<M, 1>>,
     factor: Option<(f64, f64)>,
-    strange: bool,
     result: &mut T,
 ) {
     let (.., doubt) = evaluate::<M, 1, T::Working<M, 1>, F>(function, &row, factor);
-    if strange || doubt.any() {
+    if doubt.any() {
         *result = careful(function, row, factor);
     }
 }
+
 /// The careful result for one row.
 #[cold]
 #[inline(never)]

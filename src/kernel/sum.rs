@@ -279,11 +279,7 @@ fn settle<T: Score, M: Fma, L: PairLoss, S: Sink<T>, A: Accumulator>(
             sums.settle(i, careful::<T, M, _>(Value(loss), row, None).widen());
         }
         if S::WANTED {
-            let function = Gradient(loss);
-            let (_, _, doubt) = evaluate::<M, 1, T::Working<M, 1>, _>(function, &row, Some(factor));
-            if doubt.any() {
-                gradients[i] = careful(function, row, Some(factor));
-            }
+            super::settle::<T, M, _>(Gradient(loss), row, Some(factor), &mut gradients[i]);
         }
     }
 }
