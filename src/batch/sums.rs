@@ -140,7 +140,7 @@ pub(super) struct Pieces<'s> {
 impl Pieces<'_> {
     /// Shares some units among the pieces: what `work` returns for each share, together. Shares have places of their
     /// own in `partials`, one a unit.
-    pub(super) fn share<A: Send>(
+    pub(super) fn share<A: Default + Send>(
         self,
         units: Range<usize>,
         partials: &mut [Partial],

@@ -17,19 +17,30 @@ use core::ops::Range;
 /// Rows that are not divided further: some ten microseconds of work.
 pub(super) const GRAIN: usize = 4 * BLOCK;
 
-/// Runs both.
-#[cfg(feature = "rayon")]
-pub(super) fn join<A: Send, B: Send>(
+/// Runs both, side by side where there are threads. That part is compiled once, for whatever is run.
+pub(super) fn join<A: Default + Send, B: Default + Send>(
     first: impl FnOnce() -> A + Send,
     second: impl FnOnce() -> B + Send,
 ) -> (A, B) {
-    rayon::join(first, second)
+    let (mut a, mut b) = (A::default(), B::default());
+    let (mut first, mut second) = (Some(first), Some(second));
+    both(&mut || a = first.take().map_or_else(A::default, |first| first()), &mut || {
+        b = second.take().map_or_else(B::default, |second| second())
+    });
+    (a, b)
 }
 
-/// Runs both.
+type Task<'t> = &'t mut (dyn FnMut() + Send);
+
+#[cfg(feature = "rayon")]
+fn both(first: Task<'_>, second: Task<'_>) {
+    rayon::join(first, second);
+}
+
 #[cfg(not(feature = "rayon"))]
-pub(super) fn join<A, B>(first: impl FnOnce() -> A, second: impl FnOnce() -> B) -> (A, B) {
-    (first(), second())
+fn both(first: Task<'_>, second: Task<'_>) {
+    first();
+    second();
 }
 
 /// The two parts of some rows: of the blocks the largest power of two that leaves any for the second.

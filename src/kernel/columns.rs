@@ -5,7 +5,7 @@ use super::row::{Extras, Row};
 #[cfg(feature = "half")]
 use super::{Level, widened};
 use crate::index::Indices;
-use crate::math::{Fma, Lanes, each_lane};
+use crate::math::{Fma, Lanes, each_lane, zeros};
 #[cfg(feature = "half")]
 use crate::score::HalfSlice;
 use crate::score::Score;
@@ -532,7 +532,7 @@ pub(super) fn lanes<T: Score, M: Fma, const U: usize>(
     column: &[T; CHUNK],
     j: usize,
 ) -> Lanes<M, U> {
-    let mut out = [0.0; U];
+    let mut out = zeros::<U>();
     each_lane! { u of U: out[u] = column[u * (CHUNK / U) + j].widen(); }
     Lanes::new(out)
 }

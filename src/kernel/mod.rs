@@ -149,17 +149,17 @@ pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
     P: Part<T>,
 {
     let Some(source) = stage.source::<T, F, P>(part, i, place) else { return };
-    let mut doubts = [0; CHUNK];
+    let mut doubts = Doubts([0; CHUNK]);
     // The width of the lock step is no part of the result. With more columns such loops do not become SIMD.
     let any = if M::LOCK_STEP && F::LONG && P::BARE {
         map_chunk::<T, M, F, N, 4>(function, factor, &source, results, &mut doubts)
     } else {
         map_chunk::<T, M, F, N, 1>(function, factor, &source, results, &mut doubts)
     };
-    if any || strange {
-        let Some(chunk) = part.chunk(i) else { return };
-        for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| strange || **doubt != 0) {
-            results[i] = careful(function, chunk.row::<M, 1>(i), factor);
+    if T::DOUBTS && (any || strange) {
+        let doubts = if strange { &ALL } else { &doubts };
+        if let Some(chunk) = part.chunk(i) {
+            redo::<T, M, F>(function, factor, &chunk, doubts, results);
         }
     }
 }
@@ -171,7 +171,7 @@ fn map_chunk<T, M, F, const N: usize, const U: usize>(
     factor: Option<(f64, f64)>,
     source: &Source<'_, T, N>,
     results: &mut [T; CHUNK],
-    doubts: &mut [u64; CHUNK],
+    doubts: &mut Doubts,
 ) -> bool
 where
     T: Score,
@@ -188,7 +188,7 @@ where
             let i = u * (CHUNK / U) + j;
             results[i] = store::<T, F>(value[u]);
             if T::DOUBTS {
-                doubts[i] = doubt[u];
+                doubts.0[i] = doubt[u];
                 any |= doubt[u];
             }
         }
@@ -216,7 +216,7 @@ pub(crate) fn map_both<T, M, V, D, P, const N: usize, const G: usize>(
     P: Part<T>,
 {
     let Some(source) = stage.source::<T, V, P>(part, i, place) else { return };
-    let mut doubts = [0; CHUNK];
+    let mut doubts = Doubts([0; CHUNK]);
     // By way of a copy: the compiler does not see that it does not overlap.
     let mut copy = [T::zero(); CHUNK];
     let (functions, results) = ((value, gradient), (&mut *values, &mut copy));
@@ -226,12 +226,11 @@ pub(crate) fn map_both<T, M, V, D, P, const N: usize, const G: usize>(
         map_both_chunk::<T, M, V, D, N, 1>(functions, factor, &source, results, &mut doubts)
     };
     *gradients = copy;
-    if any || strange {
-        let Some(chunk) = part.chunk(i) else { return };
-        for (i, _) in doubts.iter().enumerate().filter(|(_, doubt)| strange || **doubt != 0) {
-            let row = chunk.row::<M, 1>(i);
-            settle::<T, M, V>(value, row, None, &mut values[i]);
-            settle::<T, M, D>(gradient, row, Some(factor), &mut gradients[i]);
+    if T::DOUBTS && (any || strange) {
+        let doubts = if strange { &ALL } else { &doubts };
+        if let Some(chunk) = part.chunk(i) {
+            redo::<T, M, V>(value, None, &chunk, doubts, values);
+            redo::<T, M, D>(gradient, Some(factor), &chunk, doubts, gradients);
         }
     }
 }
@@ -243,7 +242,7 @@ fn map_both_chunk<T, M, V, D, const N: usize, const U: usize>(
     factor: (f64, f64),
     source: &Source<'_, T, N>,
     (values, gradients): (&mut [T; CHUNK], &mut [T; CHUNK]),
-    doubts: &mut [u64; CHUNK],
+    doubts: &mut Doubts,
 ) -> bool
 where
     T: Score,
@@ -265,12 +264,35 @@ where
             values[i] = store::<T, V>(y[u]);
             gradients[i] = store::<T, D>(dy[u]);
             if T::DOUBTS {
-                doubts[i] = doubt[u];
+                doubts.0[i] = doubt[u];
                 any |= doubt[u];
             }
         }
     }
     any != 0
+}
+
+/// Which rows of a chunk are in doubt: all bits or none.
+#[repr(align(64))]
+struct Doubts([u64; CHUNK]);
+
+const ALL: Doubts = Doubts([!0; CHUNK]);
+
+/// Computes the rows in doubt again. Out of line: one for all combinations of columns.
+#[cold]
+#[inline(never)]
+fn redo<T: Score, M: Fma, F: Function>(
+    function: F,
+    factor: Option<(f64, f64)>,
+    chunk: &ChunkOf<'_, T>,
+    doubts: &Doubts,
+    results: &mut [T; CHUNK],
+) {
+    for (i, result) in results.iter_mut().enumerate() {
+        if doubts.0[i] != 0 {
+            settle::<T, M, F>(function, chunk.row::<M, 1>(i), factor, result);
+        }
+    }
 }
 
 /// Puts the careful result of a row in the place of the quick one, if that is in doubt.

@@ -18,9 +18,25 @@ pub(crate) struct Stage<const N: usize, const G: usize>([[[f64; CHUNK]; N]; G]);
 
 /// The chunks of `rows` rows in groups, by position.
 #[inline(always)]
-pub(crate) fn groups<const G: usize>(rows: usize) -> impl Iterator<Item = Range<usize>> {
-    let chunks = rows.div_ceil(CHUNK);
-    (0..chunks).step_by(G).map(move |first| first..(first + G).min(chunks))
+pub(crate) fn groups<const G: usize>(rows: usize) -> Groups<G> {
+    Groups(0..rows.div_ceil(CHUNK))
+}
+
+/// The chunks that are left.
+pub(crate) struct Groups<const G: usize>(Range<usize>);
+
+impl<const G: usize> Iterator for Groups<G> {
+    type Item = Range<usize>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Range<usize>> {
+        let Range { start, end } = self.0;
+        if start >= end {
+            return None;
+        }
+        self.0.start = start + G;
+        Some(start..end.min(start + G))
+    }
 }
 
 impl<const N: usize, const G: usize> Stage<N, G> {

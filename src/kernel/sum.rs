@@ -10,7 +10,9 @@
 
 use super::row::{Argument, Gradient, Value, evaluate, store};
 use super::stage::{Source, Stage, groups};
-use super::{CHUNK, ChunkOf, Function, Kernel, Part, Rows, Sink, Spare, careful, each_of, parts};
+use super::{
+    ALL, CHUNK, ChunkOf, Doubts, Function, Kernel, Part, Rows, Sink, Spare, careful, each_of, parts,
+};
 use crate::loss::PairLoss;
 use crate::math::{Double, Fma, Lanes, Precision, Software, each_lane, ln_1p, ln_1p_pair};
 use crate::score::Score;
@@ -21,7 +23,7 @@ use core::ops::Range;
 pub(crate) const BLOCK: usize = 4096;
 
 /// A sum and the part of it that its rounding lost. Infinite and NaN sums carry no part.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Partial {
     pub(crate) sum: f64,
     pub(crate) lost: f64,
@@ -94,11 +96,17 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
     /// The sum, `U` rows in lock step.
     #[inline(always)]
     fn by<M: Fma, const U: usize>(self) -> Partial {
-        match (L::HAS_LOG_TERMS && !R::WEIGHTED, T::DOUBTS) {
-            (true, false) => self.accumulate::<M, Product<false>, 2, 2, U>(),
-            (true, true) => self.accumulate::<M, Product<true>, 4, 2, U>(),
-            (false, false) => self.accumulate::<M, Values, 2, 2, U>(),
-            (false, true) => self.accumulate::<M, Values, 4, 1, U>(),
+        // Conditions that are constants, so that one of the four is compiled.
+        if const { L::HAS_LOG_TERMS && !R::WEIGHTED } {
+            if T::DOUBTS {
+                self.accumulate::<M, Product<true>, 4, 2, U>()
+            } else {
+                self.accumulate::<M, Product<false>, 2, 2, U>()
+            }
+        } else if T::DOUBTS {
+            self.accumulate::<M, Values, 4, 1, U>()
+        } else {
+            self.accumulate::<M, Values, 2, 2, U>()
         }
     }
 
@@ -128,7 +136,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
                     let source = stage.source::<T, Gradient<L>, _>(&mut part, i, place);
                     let (Some(source), Some(slot)) = (source, slots.slot(i)) else { break };
                     let loss = self.loss;
-                    let doubt = if A::LOG_TERMS && !(L::PLAIN && U == PER_CHAIN) {
+                    let doubt = if const { A::LOG_TERMS && !(L::PLAIN && U == PER_CHAIN) } {
                         let mut apart = Apart::<A>::new();
                         let doubt = sum_chunk::<T, M, L, S, _, N, U>(
                             loss,
@@ -150,7 +158,8 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
                             &mut sums,
                         )
                     };
-                    if (doubt || strange)
+                    if T::DOUBTS
+                        && (doubt || strange)
                         && let Some(chunk) = part.chunk(i)
                     {
                         let doubts = if strange { &ALL } else { &doubts };
@@ -168,12 +177,6 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> SumKernel<'_, T, L, R, S> {
 
 /// A margin so large that log(1 + e^−z) is 0: a row with it adds nothing.
 const WON: f64 = 4096.0;
-
-/// Which rows of a chunk are in doubt: all bits or none.
-#[repr(align(64))]
-struct Doubts([u64; CHUNK]);
-
-const ALL: Doubts = Doubts([!0; CHUNK]);
 
 /// 1/x as a sum of two.
 #[inline(always)]

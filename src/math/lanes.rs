@@ -69,18 +69,26 @@ pub struct Mask<const U: usize>(pub(crate) [bool; U]);
 pub(crate) const MOST_LANES: usize = 4;
 
 /// A statement for each lane, written out: a formula has some hundred operations, and as loops of two or four rounds
-/// they would cost the compiler a hundred times more than the formula.
+/// they would cost the compiler a hundred times more than the formula. Conditions that are `const` blocks leave nothing
+/// behind for it either.
 macro_rules! each_lane {
     ($u:ident of $lanes:ident: $($body:tt)*) => {
         const { assert!($lanes <= $crate::math::MOST_LANES) };
-        if $lanes > 0 { let $u = 0; $($body)* }
-        if $lanes > 1 { let $u = 1; $($body)* }
-        if $lanes > 2 { let $u = 2; $($body)* }
-        if $lanes > 3 { let $u = 3; $($body)* }
+        if const { $lanes > 0 } { let $u = 0; $($body)* }
+        if const { $lanes > 1 } { let $u = 1; $($body)* }
+        if const { $lanes > 2 } { let $u = 2; $($body)* }
+        if const { $lanes > 3 } { let $u = 3; $($body)* }
     };
 }
 
 pub(crate) use each_lane;
+
+/// Zeros, for the lanes to be written over. A constant, because `[0.0; U]` is a loop, and with one in every operation the
+/// compiler would spend a third of its time on removing them.
+#[inline(always)]
+pub(crate) const fn zeros<const U: usize>() -> [f64; U] {
+    const { [0.0; U] }
+}
 
 /// Horner's rule in x for the coefficients of the given places, highest first.
 macro_rules! horner {
@@ -99,7 +107,7 @@ macro_rules! lanewise {
         $($(#[$doc])*
         #[inline(always)]
         pub(crate) fn $name(self $(, $b: Self)*) -> Self {
-            let mut out = [0.0; U];
+            let mut out = zeros::<U>();
             each_lane! { u of U:
                 let $a = self.0[u];
                 $(let $b = $b.0[u];)*
@@ -170,7 +178,9 @@ impl<M: Fma, const U: usize> Lanes<M, U> {
 
     #[inline(always)]
     pub(crate) fn splat(x: f64) -> Self {
-        Self([x; U], PhantomData)
+        let mut out = zeros::<U>();
+        each_lane! { u of U: out[u] = x; }
+        Self::new(out)
     }
 
     lanewise! {
@@ -189,7 +199,7 @@ impl<M: Fma, const U: usize> Lanes<M, U> {
     /// The smaller of a and `end`; NaN stays. One instruction, if written like this.
     #[inline(always)]
     pub(crate) fn at_most(self, end: f64) -> Self {
-        let mut out = [0.0; U];
+        let mut out = zeros::<U>();
         each_lane! { u of U: out[u] = if end < self.0[u] { end } else { self.0[u] }; }
         Self::new(out)
     }
@@ -197,7 +207,7 @@ impl<M: Fma, const U: usize> Lanes<M, U> {
     /// The larger of a and `end`; NaN stays.
     #[inline(always)]
     pub(crate) fn at_least(self, end: f64) -> Self {
-        let mut out = [0.0; U];
+        let mut out = zeros::<U>();
         each_lane! { u of U: out[u] = if end > self.0[u] { end } else { self.0[u] }; }
         Self::new(out)
     }
@@ -256,7 +266,7 @@ impl<M: Fma, const U: usize> Lanes<M, U> {
 
     #[inline(always)]
     pub(crate) fn choose(mask: Mask<U>, yes: Self, no: Self) -> Self {
-        let mut out = [0.0; U];
+        let mut out = zeros::<U>();
         each_lane! { u of U: out[u] = if mask.0[u] { yes.0[u] } else { no.0[u] }; }
         Self::new(out)
     }
@@ -268,7 +278,7 @@ macro_rules! operator {
             type Output = Self;
             #[inline(always)]
             fn $name(self, b: Self) -> Self {
-                let mut out = [0.0; U];
+                let mut out = zeros::<U>();
                 each_lane! { u of U: out[u] = self.0[u] $sign b.0[u]; }
                 Self::new(out)
             }
@@ -290,7 +300,7 @@ impl<M: Fma, const U: usize> Neg for Lanes<M, U> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
-        let mut out = [0.0; U];
+        let mut out = zeros::<U>();
         each_lane! { u of U: out[u] = -self.0[u]; }
         Self::new(out)
     }

@@ -24,7 +24,7 @@ pub(crate) use half::{BF16, F16, bf16_to_f32, f16_to_f32, to_half};
 #[cfg(feature = "std")]
 pub use lanes::Hardware;
 pub use lanes::{Fma, Lanes, Mask, Software};
-pub(crate) use lanes::{MOST_LANES, each_lane};
+pub(crate) use lanes::{MOST_LANES, each_lane, zeros};
 pub(crate) use logarithm::{ln_1p, ln_1p_pair, logit, share};
 pub(crate) use parameter::{complement, quotient};
 pub(crate) use tie_parameter::{complement_of_exp, inverse_of_exp_m1, ln, ln_complement_of_exp};
