@@ -58,6 +58,10 @@ pub enum GroupTies {
 /// A [`Reduction`] is over prompts: `Mean` is the mean over prompts of the mean over pairs. A prompt without pairs, or
 /// of weight 0, is not counted. Each prompt may have another K.
 ///
+/// # Special values
+/// A pair is NaN where one of its scores is, or where both are the same infinity: then the loss of its prompt is NaN, and
+/// so is the gradient of both answers. A prompt of weight 0 contributes nothing, whatever it holds.
+///
 /// ```
 /// use pairwise_loss::{Groups, Logistic, Reduction};
 ///
