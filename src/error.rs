@@ -17,6 +17,13 @@ use core::fmt;
 #[non_exhaustive]
 pub enum Error {
     /// Two slices that go together differ in length. Nothing is ever broadcast.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, Pairs};
+    ///
+    /// let error = Pairs::new(&[1.0, 2.0], &[0.5]).unwrap_err();
+    /// assert_eq!(error, Error::LengthMismatch { name: "rejected", len: 1, reference: "chosen", expected: 2 });
+    /// ```
     LengthMismatch {
         /// The argument whose length is wrong.
         name: &'static str,
@@ -28,6 +35,13 @@ pub enum Error {
         expected: usize,
     },
     /// Scores that come in twos are odd in number.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, Pairs};
+    ///
+    /// let error = Pairs::interleaved(&[1.0, 2.0, 3.0]).unwrap_err();
+    /// assert_eq!(error, Error::OddLength { name: "scores", len: 3 });
+    /// ```
     OddLength {
         /// The slice.
         name: &'static str,
@@ -35,6 +49,13 @@ pub enum Error {
         len: usize,
     },
     /// A strided view does not fit in its slice, or would show one element again and again.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, Strided};
+    ///
+    /// let error = Strided::new(&[1.0, 2.0, 3.0], 1, 2, 2).unwrap_err(); // elements 1 and 3
+    /// assert_eq!(error, Error::InvalidView { start: 1, stride: 2, len: 2, elements: 3 });
+    /// ```
     InvalidView {
         /// The position of the first element.
         start: usize,
@@ -46,6 +67,13 @@ pub enum Error {
         elements: usize,
     },
     /// A column of a matrix that it does not have, or the same for two purposes.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, ScoreGradients};
+    ///
+    /// let error = ScoreGradients::columns(&mut [0.0; 6], 3, 1, 1).unwrap_err();
+    /// assert_eq!(error, Error::InvalidColumns { width: 3, chosen: 1, rejected: 1 });
+    /// ```
     InvalidColumns {
         /// The length of a row.
         width: usize,
@@ -55,6 +83,13 @@ pub enum Error {
         rejected: usize,
     },
     /// A parameter of a loss or of a reduction lies outside its domain.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, Logistic, Tuned};
+    ///
+    /// let error = Tuned::new(Logistic).scale(-0.1).unwrap_err();
+    /// assert_eq!(error, Error::InvalidParameter { name: "scale", value: -0.1, domain: "finite and > 0" });
+    /// ```
     InvalidParameter {
         /// The parameter.
         name: &'static str,
@@ -64,6 +99,14 @@ pub enum Error {
         domain: &'static str,
     },
     /// An element of a slice lies outside its domain.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, Pairs};
+    ///
+    /// let error = Pairs::new(&[1.0, 0.0], &[0.0; 2])?.with_labels(&[1.0, 1.5]).unwrap_err();
+    /// assert_eq!(error, Error::InvalidElement { name: "labels", position: 1, value: 1.5, domain: "in [0, 1]" });
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     InvalidElement {
         /// The slice.
         name: &'static str,
@@ -75,6 +118,13 @@ pub enum Error {
         domain: &'static str,
     },
     /// An index points past the end of the scores.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Error};
+    ///
+    /// let error = Comparisons::new(&[1.0, 0.0], &[0, -1], &[1, 0]).unwrap_err();
+    /// assert_eq!(error, Error::IndexOutOfRange { name: "winners", position: 1, index: -1, len: 2 });
+    /// ```
     IndexOutOfRange {
         /// The slice of indices.
         name: &'static str,
@@ -86,6 +136,13 @@ pub enum Error {
         len: usize,
     },
     /// An entry is compared with itself.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Error};
+    ///
+    /// let error = Comparisons::new(&[1.0, 0.0], &[0, 1], &[1, 1]).unwrap_err();
+    /// assert_eq!(error, Error::SelfComparison { position: 1, index: 1 });
+    /// ```
     SelfComparison {
         /// The position of the first such comparison.
         position: usize,
@@ -93,6 +150,13 @@ pub enum Error {
         index: i128,
     },
     /// Offsets do not divide the scores into prompts.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, Groups};
+    ///
+    /// let error = Groups::new(&[1.0, 0.5, 0.0], &[0, 2]).unwrap_err();
+    /// assert_eq!(error, Error::InvalidOffset { position: 1, offset: 2, domain: "the number of scores", bound: 3 });
+    /// ```
     InvalidOffset {
         /// The position of the first offending offset.
         position: usize,
@@ -104,6 +168,14 @@ pub enum Error {
         bound: usize,
     },
     /// Two answers of one prompt have the same rank where an order is needed.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, Groups};
+    ///
+    /// let error = Groups::new(&[1.0, 0.5], &[0, 2])?.with_ranks(&[7, 7])?.plackett_luce(None).unwrap_err();
+    /// assert_eq!(error, Error::TiedRanks { first: 0, second: 1, rank: 7 });
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     TiedRanks {
         /// The position of the first such answer.
         first: usize,
@@ -113,6 +185,15 @@ pub enum Error {
         rank: u32,
     },
     /// A mean over nothing: no pair with a weight above zero.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, Logistic, Pairs, Reduction};
+    ///
+    /// let pairs = Pairs::new(&[1.0_f32; 2], &[0.0; 2])?.with_weights(&[0.0; 2])?;
+    /// let error = pairs.loss(Logistic, Reduction::Mean).unwrap_err();
+    /// assert_eq!(error, Error::EmptyMean { reduction: "Reduction::Mean", pairs: 2 });
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     EmptyMean {
         /// The reduction that was asked for.
         reduction: &'static str,
@@ -120,6 +201,13 @@ pub enum Error {
         pairs: usize,
     },
     /// Integers that are not the state of a total or of metrics.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, Total};
+    ///
+    /// let error = Total::from_limbs(&[0; 3]).unwrap_err();
+    /// assert!(matches!(error, Error::InvalidLimbs { position: 3, .. })); // 3 integers are no total
+    /// ```
     InvalidLimbs {
         /// What is wrong with them.
         reason: &'static str,

@@ -5,6 +5,16 @@ use core::ops::Range;
 /// A format of positions among scores: `u32`, `usize`, `i32` or `i64`. Negative ones are out of range.
 ///
 /// Sealed. The narrower ones are the quicker: positions are half of what is read.
+///
+/// ```
+/// use pairwise_loss::Comparisons;
+///
+/// let scores = [0.0_f64; 2];
+/// assert_eq!(Comparisons::new(&scores, &[0_u32], &[1])?.len(), 1);
+/// assert_eq!(Comparisons::new(&scores, &[0_usize], &[1])?.len(), 1);
+/// assert!(Comparisons::new(&scores, &[0_i64], &[-1]).is_err());
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 pub trait Index: Copy + Eq + Send + Sync + core::fmt::Debug + sealed::Sealed + 'static {
     #[doc(hidden)]
     fn indices(slice: &[Self]) -> Indices<'_>;

@@ -39,6 +39,12 @@ pub struct GaussianPrior {
 impl GaussianPrior {
     /// A prior of that variance.
     ///
+    /// ```
+    /// use pairwise_loss::GaussianPrior;
+    ///
+    /// assert!(GaussianPrior::new(2.0).is_ok() && GaussianPrior::new(0.0).is_err());
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidParameter`] if the variance is not finite and > 0, or its reciprocal is not finite.
     pub fn new(variance: f64) -> Result<Self, Error> {
@@ -49,7 +55,14 @@ impl GaussianPrior {
         Err(Error::InvalidParameter { name: "variance", value: variance, domain })
     }
 
-    /// Σᵢ sᵢ²/(2σ²).
+    /// Σᵢ sᵢ²/(2σ²): 0 for no scores, NaN where one is NaN.
+    ///
+    /// ```
+    /// use pairwise_loss::GaussianPrior;
+    ///
+    /// assert_eq!(GaussianPrior::new(2.0)?.value(&[1.0_f64, -3.0]), (1.0 + 9.0) / 4.0);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn value<T: Score>(self, scores: &[T]) -> f64 {
         let (mut sum, mut lost) = (0.0, 0.0);
         for score in scores {
@@ -66,6 +79,15 @@ impl GaussianPrior {
 
     /// Adds sᵢ/σ² to each element.
     ///
+    /// ```
+    /// use pairwise_loss::GaussianPrior;
+    ///
+    /// let mut gradient = [10.0, 20.0];
+    /// GaussianPrior::new(2.0)?.add_gradient(&[1.0_f64, -3.0], &mut gradient)?;
+    /// assert_eq!(gradient, [10.0 + 0.5, 20.0 - 1.5]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `gradient` does not have one element a score.
     pub fn add_gradient<T: Score>(self, scores: &[T], gradient: &mut [T]) -> Result<(), Error> {
@@ -73,6 +95,15 @@ impl GaussianPrior {
     }
 
     /// Adds 1/σ² to each element.
+    ///
+    /// ```
+    /// use pairwise_loss::GaussianPrior;
+    ///
+    /// let mut diagonal = [1.0_f64, 2.0];
+    /// GaussianPrior::new(2.0)?.add_hessian_diagonal(&mut diagonal);
+    /// assert_eq!(diagonal, [1.5, 2.5]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn add_hessian_diagonal<T: Score>(self, diagonal: &mut [T]) {
         for slot in diagonal {
             *slot = sum(*slot, 1.0 / self.variance);
@@ -80,6 +111,15 @@ impl GaussianPrior {
     }
 
     /// Adds vᵢ/σ² to each element.
+    ///
+    /// ```
+    /// use pairwise_loss::GaussianPrior;
+    ///
+    /// let mut product = [10.0, 20.0];
+    /// GaussianPrior::new(2.0)?.add_hessian_vector_product(&[1.0_f64, 4.0], &mut product)?;
+    /// assert_eq!(product, [10.5, 22.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `product` does not have as many elements as `v`.

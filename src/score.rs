@@ -148,6 +148,20 @@ half!(f16, F16, f16_to_f32);
 half!(bf16, BF16, bf16_to_f32);
 
 /// A format of 16 bits: `half::f16` or `half::bf16`. Needs the feature `half`.
+///
+/// ```
+/// use half::{bf16, f16};
+/// use pairwise_loss::{Half, Logistic, Pairs};
+///
+/// fn losses<H: Half>(chosen: &[H], rejected: &[H]) -> Result<[f32; 1], pairwise_loss::Error> {
+///     let mut losses = [0.0_f32];
+///     Pairs::widened(chosen, rejected)?.losses_into(Logistic, &mut losses)?;
+///     Ok(losses)
+/// }
+///
+/// assert_eq!(losses(&[f16::ZERO], &[f16::ZERO])?, losses(&[bf16::ONE], &[bf16::ONE])?); // log 2 in f32
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 #[cfg(feature = "half")]
 pub trait Half: Score {
     #[doc(hidden)]

@@ -8,8 +8,7 @@ use crate::scalar::win_probability_from_strengths;
 use crate::score::Score;
 
 /// Comparisons between entries with strengths π, the exponentials of scores: comparison k, of entry `winners[k]` over
-/// entry
-/// `losers[k]`, was observed wₖ times (once where no weights are given), each time with probability
+/// entry `losers[k]`, was observed wₖ times (once where no weights are given), each time with probability
 /// π\[winner\]/(π\[winner\] + π\[loser\]).
 ///
 /// In these terms nₖ·p is an expected number of wins, and pᵢⱼ = πᵢ/(πᵢ + πⱼ). The likelihood has a maximum, one but
@@ -68,6 +67,14 @@ impl<'a, T: Score> Strengths<'a, T> {
     /// Comparison k is won by entry `winners[k]` of `strengths` against entry `losers[k]`. Only the strengths of
     /// entries that take part are looked at.
     ///
+    /// ```
+    /// use pairwise_loss::Strengths;
+    ///
+    /// // 0 beat 1. Nobody played 2.
+    /// assert!(Strengths::new(&[3.0_f64, 1.0, 0.0], &[0], &[1]).is_ok());
+    /// assert!(Strengths::new(&[3.0_f64, 1.0, 0.0], &[0], &[2]).is_err());
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Comparisons::new`](crate::Comparisons::new), and [`Error::InvalidElement`] if the strength of an
     /// entry that takes part is not finite and > 0.
@@ -89,6 +96,15 @@ impl<'a, T: Score> Strengths<'a, T> {
     }
 
     /// Gives each comparison a weight, the number of times it was observed. Weight 0 removes it.
+    ///
+    /// ```
+    /// use pairwise_loss::Strengths;
+    ///
+    /// // 0 beat 1 three times and lost once.
+    /// let games = Strengths::new(&[3.0_f64, 1.0], &[0, 1], &[1, 0])?.with_weights(&[3.0, 1.0])?;
+    /// assert!((games.log_likelihood() - (3.0 * 0.75_f64.ln() + 0.25_f64.ln())).abs() < 1e-15);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Comparisons::with_weights`](crate::Comparisons::with_weights).
@@ -149,6 +165,16 @@ impl<'a, T: Score> Strengths<'a, T> {
     /// scores: Σⱼ (wᵢⱼ − nᵢⱼ·pᵢⱼ), observed minus expected wins, summed without cancelling, w·pⱼᵢ a win and −w·pᵢⱼ a
     /// defeat. With respect to πᵢ itself it is that over πᵢ.
     ///
+    /// ```
+    /// use pairwise_loss::Strengths;
+    ///
+    /// // Two wins of two, where 2·¾ were expected.
+    /// let mut gradient = [0.0; 2];
+    /// Strengths::new(&[3.0_f64, 1.0], &[0, 0], &[1, 1])?.log_gradient_into(&mut gradient)?;
+    /// assert_eq!(gradient, [2.0 - 1.5, 0.0 - 0.5]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element a strength.
     pub fn log_gradient_into(self, out: &mut [T]) -> Result<(), Error> {
@@ -162,6 +188,15 @@ impl<'a, T: Score> Strengths<'a, T> {
     }
 
     /// Writes the number of wins of each entry, Σⱼ wᵢⱼ, which [`mm_step_into`](Strengths::mm_step_into) needs.
+    ///
+    /// ```
+    /// use pairwise_loss::Strengths;
+    ///
+    /// let mut wins = [0.0; 2];
+    /// Strengths::new(&[1.0_f64; 2], &[0, 1, 0], &[1, 0, 1])?.with_weights(&[3.0, 1.0, 0.5])?.wins_into(&mut wins)?;
+    /// assert_eq!(wins, [3.5, 1.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element a strength.
@@ -179,6 +214,15 @@ impl<'a, T: Score> Strengths<'a, T> {
     /// Put into the place of the old strength before the next entry has its turn, round after round, this converges.
     /// Comparisons without the entry make no difference: for many entries, keep those of each entry together and give
     /// only them.
+    ///
+    /// ```
+    /// use pairwise_loss::Strengths;
+    ///
+    /// // Three wins, where 4·½ were expected.
+    /// let games = Strengths::new(&[1.0_f64; 2], &[0, 1], &[1, 0])?.with_weights(&[3.0, 1.0])?;
+    /// assert_eq!(games.mm_step(0)?, 3.0 / 2.0);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::IndexOutOfRange`] if there is no such entry; [`Error::InvalidElement`] if it has no wins, in which
@@ -254,6 +298,15 @@ impl<'a, T: Score> Strengths<'a, T> {
     /// It must be put into the place of the old strength before the next entry has its turn: then the likelihood never
     /// falls. All at once it would not converge (two entries would change places for ever), which is why there is no
     /// such form. Comparisons without the entry make no difference, as for [`mm_step`](Strengths::mm_step).
+    ///
+    /// ```
+    /// use pairwise_loss::Strengths;
+    ///
+    /// // 3·½ over 1·½: at once where the likelihood has its maximum.
+    /// let games = Strengths::new(&[1.0_f64; 2], &[0, 1], &[1, 0])?.with_weights(&[3.0, 1.0])?;
+    /// assert_eq!(games.newman_step(0)?, 3.0);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::IndexOutOfRange`] if there is no such entry; [`Error::InvalidElement`] if it has no wins or no losses,

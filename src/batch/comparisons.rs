@@ -15,7 +15,7 @@ use core::ops::Range;
 ///
 /// Comparison k says that entry `winners[k]` was preferred to entry `losers[k]`; it stands for the margin
 /// `zₖ = s[winner] − s[loser] + offsetₖ` and the loss wₖ·(pₖ·L(zₖ) + (1 − pₖ)·L(−zₖ)). Offsets are 0, weights and
-/// labels 1 where they are not given.
+/// labels 1 where they are not given; all of these slices have one element a comparison.
 ///
 /// Results with one element a score come in two ways:
 ///
@@ -27,6 +27,14 @@ use core::ops::Range;
 /// Both have the same terms: of each comparison the number that [`gradients_into`](Comparisons::gradients_into) or
 /// [`hessians_into`](Comparisons::hessians_into) reports. Each is added to one entry and subtracted from another, so
 /// that exact gradients and products sum to 0 exactly.
+///
+/// # Special values
+/// What a comparison of weight above 0 contributes is NaN where one of its scores or its offset is, or where both
+/// scores are the same infinity; then both of its entries are NaN, and no others.
+///
+/// # Accuracy
+/// A comparison has the bits of a pair: [`Pairs`](crate::Pairs#accuracy). Sums that are written into a slice are off by
+/// at most half a unit in the last place of every partial sum; those of [`ScoreSums`] are exact.
 ///
 /// ```
 /// use pairwise_loss::{Comparisons, Logistic, Reduction};
@@ -54,6 +62,16 @@ pub struct Comparisons<'a, T> {
 impl<'a, T: Score> Comparisons<'a, T> {
     /// Comparison k is won by entry `winners[k]` of `scores` against entry `losers[k]`, positions in one of the formats
     /// of [`Index`].
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Error};
+    ///
+    /// let games = Comparisons::new(&[1.0_f64, 0.0, -1.0], &[0, 2], &[1, 0])?; // 0 beat 1, 2 beat 0
+    /// assert_eq!((games.len(), games.is_empty()), (2, false));
+    /// let error = Comparisons::new(&[1.0_f64, 0.0], &[0], &[2]).unwrap_err();
+    /// assert_eq!(error, Error::IndexOutOfRange { name: "losers", position: 0, index: 2, len: 2 });
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if there are not as many losers as winners, [`Error::IndexOutOfRange`] if an index is
@@ -91,6 +109,18 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// Multiplies the loss of each comparison by a weight, such as the number of times it was observed. Weight 0
     /// removes the comparison entirely.
     ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic, Reduction};
+    ///
+    /// // 0 beat 1 three times, 1 beat 0 once; the third comparison is left out.
+    /// let games = Comparisons::new(&[0.0_f64, 0.0, f64::NAN], &[0, 1, 2], &[1, 0, 0])?;
+    /// let mut gradient = [0.0; 3];
+    /// let games = games.with_weights(&[3.0, 1.0, 0.0])?;
+    /// games.loss_and_gradient(Logistic, Reduction::Sum, &mut gradient)?;
+    /// assert_eq!(gradient, [-1.0, 1.0, 0.0]); // (1 − 3)·½
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if there are not as many weights as comparisons, [`Error::InvalidElement`] if one is
     /// not finite and ≥ 0.
@@ -103,6 +133,16 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// Adds an offset to the margin of each comparison, such as the advantage of playing at home. Offsets are data,
     /// like scores: NaN gives NaN.
     ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic};
+    ///
+    /// // 0 is weaker by 2, and plays at home, which is worth 2.
+    /// let mut losses = [0.0];
+    /// Comparisons::new(&[0.0_f32, 2.0], &[0], &[1])?.with_offsets(&[2.0])?.losses_into(Logistic, &mut losses)?;
+    /// assert_eq!(losses, [2.0_f32.ln()]); // z = 0
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if there are not as many offsets as comparisons.
     pub fn with_offsets(mut self, offsets: &'a [T]) -> Result<Self, Error> {
@@ -112,6 +152,17 @@ impl<'a, T: Score> Comparisons<'a, T> {
     }
 
     /// Gives each comparison a soft label, the probability that the winner is the preferred one. A tie is ½.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic};
+    ///
+    /// // A win, a tie and a defeat of entry 0.
+    /// let mut gradients = [0.0; 3];
+    /// let games = Comparisons::new(&[0.0_f32; 2], &[0; 3], &[1; 3])?.with_labels(&[1.0, 0.5, 0.0])?;
+    /// games.gradients_into(Logistic, &mut gradients)?;
+    /// assert_eq!(gradients, [-0.5, 0.0, 0.5]); // σ(0) − p
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if there are not as many labels as comparisons, [`Error::InvalidElement`] if one is
@@ -123,6 +174,16 @@ impl<'a, T: Score> Comparisons<'a, T> {
     }
 
     /// Runs at another instruction set than the best one: for tests and benchmarks, the results are the same bits.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Level, Logistic};
+    ///
+    /// let games = Comparisons::new(&[1.0_f32, 0.2, -3.0], &[0, 1], &[1, 2])?;
+    /// for level in Level::available() {
+    ///     assert_eq!(games.with_level(level).total(Logistic), games.total(Logistic));
+    /// }
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn with_level(mut self, level: Level) -> Self {
         self.level = level;
@@ -246,6 +307,15 @@ impl<'a, T: Score> Comparisons<'a, T> {
 
     /// Writes wₖ·lossₖ to `out[k]`.
     ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic};
+    ///
+    /// let mut losses = [0.0; 2];
+    /// Comparisons::new(&[-100.0_f32, 100.0, 100.0], &[0, 1], &[1, 2])?.losses_into(Logistic, &mut losses)?;
+    /// assert_eq!(losses, [200.0, 2.0_f32.ln()]); // log(1 + e²⁰⁰), log(1 + e⁰)
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element a comparison.
     pub fn losses_into<L: PairLoss>(&self, loss: L, out: &mut [T]) -> Result<(), Error> {
@@ -257,6 +327,15 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// Writes wₖ·∂lossₖ/∂zₖ to `out[k]`, which is the gradient with respect to the winner's score; for the loser's it
     /// is the negation.
     ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic};
+    ///
+    /// let mut gradients = [0.0; 2];
+    /// Comparisons::new(&[-100.0_f32, 100.0, 100.0], &[0, 1], &[1, 2])?.gradients_into(Logistic, &mut gradients)?;
+    /// assert_eq!(gradients, [-1.0, -0.5]); // −σ(200), −σ(0)
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element a comparison.
     pub fn gradients_into<L: PairLoss>(&self, loss: L, out: &mut [T]) -> Result<(), Error> {
@@ -267,6 +346,15 @@ impl<'a, T: Score> Comparisons<'a, T> {
 
     /// Writes wₖ·∂²lossₖ/∂zₖ² to `out[k]`.
     ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic};
+    ///
+    /// let mut hessians = [0.0; 2];
+    /// Comparisons::new(&[-100.0_f32, 100.0, 100.0], &[0, 1], &[1, 2])?.hessians_into(Logistic, &mut hessians)?;
+    /// assert_eq!(hessians, [0.0, 0.25]); // σ(z)·σ(−z), e⁻²⁰⁰ being no f32
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element a comparison.
     pub fn hessians_into<L: PairLoss>(&self, loss: L, out: &mut [T]) -> Result<(), Error> {
@@ -276,6 +364,17 @@ impl<'a, T: Score> Comparisons<'a, T> {
     }
 
     /// The reduced loss, by a blocked sum in an order that depends on nothing but the positions of the comparisons.
+    ///
+    /// Relative error as that of [`Pairs::loss`](crate::Pairs::loss).
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic, Reduction};
+    ///
+    /// let games = Comparisons::new(&[0.0_f64; 3], &[0, 0, 1], &[1, 2, 2])?;
+    /// let loss = games.loss(Logistic, Reduction::Sum)?;
+    /// assert!((loss - 3.0 * core::f64::consts::LN_2).abs() < 1e-15);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::EmptyMean`] for a mean without a comparison of weight above 0, [`Error::InvalidParameter`] for a
@@ -295,6 +394,18 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// The reduced loss, and its gradient with respect to the scores, one element a score, in one pass.
     ///
     /// An element is the sum over the comparisons of that entry, added in their order in the format of the scores.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic, Reduction};
+    ///
+    /// // 0 beat 1, 1 beat 2. Each game has −½ for its winner and ½ for its loser, over 2 games.
+    /// let games = Comparisons::new(&[0.0_f64; 3], &[0, 1], &[1, 2])?;
+    /// let mut gradient = [0.0; 3];
+    /// let loss = games.loss_and_gradient(Logistic, Reduction::Mean, &mut gradient)?;
+    /// assert!((loss - core::f64::consts::LN_2).abs() < 1e-15);
+    /// assert_eq!(gradient, [-0.25, 0.0, 0.25]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if `gradient` does not have one element a
@@ -363,6 +474,16 @@ impl<'a, T: Score> Comparisons<'a, T> {
     }
 
     /// The exact sum of the losses as [`losses_into`](Comparisons::losses_into) reports them.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic};
+    ///
+    /// let scores = [-100.0_f32, 100.0];
+    /// let (first, second) = (Comparisons::new(&scores, &[0], &[1])?, Comparisons::new(&scores, &[0, 1], &[1, 0])?);
+    /// let total = first.total(Logistic).merge(second.total(Logistic));
+    /// assert_eq!((total.sum(), total.len()), (200.0 + 200.0 + 0.0, 3));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn total<L: PairLoss>(&self, loss: L) -> Total {
         let weights = self.options.weights();
         let (winners, losers) = self.columns();
@@ -373,6 +494,16 @@ impl<'a, T: Score> Comparisons<'a, T> {
 
     /// Writes the diagonal of the Hessian of the sum of the losses with respect to the scores, one element a score:
     /// the sum of hₖ = wₖ·∂²lossₖ/∂zₖ² over the comparisons of that entry.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic};
+    ///
+    /// // 0 played two games, 1 and 2 one each, of σ(0)² = ¼.
+    /// let mut diagonal = [0.0; 3];
+    /// Comparisons::new(&[0.0_f64; 3], &[0, 0], &[1, 2])?.hessian_diagonal_into(Logistic, &mut diagonal)?;
+    /// assert_eq!(diagonal, [0.5, 0.25, 0.25]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element a score.
@@ -396,6 +527,19 @@ impl<'a, T: Score> Comparisons<'a, T> {
     ///
     /// Each term is within 1 unit in the last place of that with the hₖ of
     /// [`hessians_into`](Comparisons::hessians_into).
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic};
+    ///
+    /// // The first column of the Hessian, and a shift of all scores.
+    /// let games = Comparisons::new(&[0.0_f64; 3], &[0, 0], &[1, 2])?;
+    /// let mut product = [0.0; 3];
+    /// games.hessian_vector_product_into(Logistic, &[1.0, 0.0, 0.0], &mut product)?;
+    /// assert_eq!(product, [0.5, -0.25, -0.25]);
+    /// games.hessian_vector_product_into(Logistic, &[1.0; 3], &mut product)?;
+    /// assert_eq!(product, [0.0; 3]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `v` or `out` does not have one element a score.
@@ -457,6 +601,17 @@ impl<'a, T: Score> Comparisons<'a, T> {
     ///
     /// Terms are those of [`loss_and_gradient`](Comparisons::loss_and_gradient).
     ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic, Reduction, ScoreSum, ScoreSums};
+    ///
+    /// let games = Comparisons::new(&[0.0_f64; 3], &[0, 1], &[1, 2])?;
+    /// let mut memory = [ScoreSum::ZERO; 3];
+    /// let loss = games.loss_and_gradient_sums(Logistic, Reduction::Mean, &mut ScoreSums::new(&mut memory, 3)?)?;
+    /// assert_eq!(loss, games.loss(Logistic, Reduction::Mean)?);
+    /// assert_eq!(memory.map(ScoreSum::value), [-0.25, 0.0, 0.25]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if the sums are not those of as many entries
     /// as there are scores.
@@ -479,6 +634,18 @@ impl<'a, T: Score> Comparisons<'a, T> {
 
     /// [`loss_gradient_and_diagonal`](Comparisons::loss_gradient_and_diagonal) with gradient and diagonal added to
     /// exact sums, among threads where both have several pieces.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic, Reduction, ScoreSum, ScoreSums};
+    ///
+    /// let games = Comparisons::new(&[0.0_f64; 3], &[0, 1], &[1, 2])?;
+    /// let (mut gradient, mut diagonal) = ([ScoreSum::ZERO; 3], [ScoreSum::ZERO; 3]);
+    /// let sums = (&mut ScoreSums::new(&mut gradient, 3)?, &mut ScoreSums::new(&mut diagonal, 3)?);
+    /// games.loss_gradient_and_diagonal_sums(Logistic, Reduction::Mean, sums.0, sums.1)?;
+    /// assert_eq!(gradient.map(ScoreSum::value), [-0.25, 0.0, 0.25]);
+    /// assert_eq!(diagonal.map(ScoreSum::value), [0.25, 0.5, 0.25]); // of the sum, whatever the reduction
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`loss`](Comparisons::loss), and [`Error::LengthMismatch`] if the sums are not those of as many entries
@@ -505,6 +672,20 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// added to exact sums: all that a chunk of a stream, or a shard on a rank, has to say.
     ///
     /// See [`ScoreSums`].
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic, Reduction, ScoreSum, ScoreSums};
+    ///
+    /// // Two chunks of a stream.
+    /// let (scores, mut memory) = ([0.0_f64; 3], [ScoreSum::ZERO; 3]);
+    /// let mut sums = ScoreSums::new(&mut memory, 3)?;
+    /// let (first, second) = (Comparisons::new(&scores, &[0], &[1])?, Comparisons::new(&scores, &[1], &[2])?);
+    /// let mut total = first.add_gradient_to_sums(Logistic, Reduction::Over(2.0), &mut sums)?;
+    /// total += second.add_gradient_to_sums(Logistic, Reduction::Over(2.0), &mut sums)?;
+    /// assert_eq!((total.mean(), total.len()), (Some(core::f64::consts::LN_2), 2));
+    /// assert_eq!(memory.map(ScoreSum::value), [-0.25, 0.0, 0.25]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`loss_and_gradient_sums`](Comparisons::loss_and_gradient_sums).
@@ -537,6 +718,16 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// Adds the diagonal of the Hessian of the sum of the losses to exact sums, among threads where they have several
     /// pieces.
     ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic, ScoreSum, ScoreSums};
+    ///
+    /// let games = Comparisons::new(&[0.0_f64; 3], &[0, 0], &[1, 2])?;
+    /// let mut memory = [ScoreSum::ZERO; 3];
+    /// games.add_hessian_diagonal_to_sums(Logistic, &mut ScoreSums::new(&mut memory, 3)?)?;
+    /// assert_eq!(memory.map(ScoreSum::value), [0.5, 0.25, 0.25]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if the sums are not those of as many entries as there are scores.
     pub fn add_hessian_diagonal_to_sums<L: PairLoss>(
@@ -550,6 +741,17 @@ impl<'a, T: Score> Comparisons<'a, T> {
     /// Adds the product of the Hessian of the sum of the losses with a vector to exact sums, among threads where they
     /// have several pieces. Terms are those of
     /// [`hessian_vector_product_into`](Comparisons::hessian_vector_product_into).
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic, ScoreSum, ScoreSums};
+    ///
+    /// let games = Comparisons::new(&[0.0_f64; 3], &[0, 0], &[1, 2])?;
+    /// let mut memory = [ScoreSum::ZERO; 3];
+    /// let mut sums = ScoreSums::new(&mut memory, 3)?;
+    /// games.add_hessian_vector_product_to_sums(Logistic, &[1.0, 0.0, 0.0], &mut sums)?;
+    /// assert_eq!(memory.map(ScoreSum::value), [0.5, -0.25, -0.25]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `v` does not have one element a score, or the sums are not those of as many
@@ -583,6 +785,17 @@ impl<'a, T: Score> Comparisons<'a, T> {
 
     /// [`score_residual_product_into`](Comparisons::score_residual_product_into) added to exact sums, among threads
     /// where they have several pieces.
+    ///
+    /// ```
+    /// use pairwise_loss::{Comparisons, Logistic, ScoreSum, ScoreSums};
+    ///
+    /// let games = Comparisons::new(&[0.0_f64; 2], &[0, 0, 1], &[1, 1, 0])?;
+    /// let mut memory = [ScoreSum::ZERO; 2];
+    /// let mut sums = ScoreSums::new(&mut memory, 2)?;
+    /// games.add_score_residual_product_to_sums(Logistic, &[1.0, 0.0], &mut sums)?;
+    /// assert_eq!(memory.map(ScoreSum::value), [0.75, -0.75]); // three times σ(0)²·(1 − 0)
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `v` does not have one element a score, or the sums are not those of as many

@@ -39,7 +39,17 @@ pub struct Counts<'a, T> {
 
 impl<'a, T: Score> Counts<'a, T> {
     /// Row k counts the comparisons of entries `first[k]` and `second[k]` of `scores`. Two entries may have several
-    /// rows.
+    /// rows. Counts are finite and ≥ 0; a count of 0 removes its side of the row.
+    ///
+    /// ```
+    /// use pairwise_loss::Counts;
+    ///
+    /// // 0 beat 1 three times and lost once; 1 beat 2 twice, and drew once.
+    /// let counts = Counts::new(&[0.0_f64; 3], &[0, 1], &[1, 2], &[3.0, 2.5], &[1.0, 0.5])?;
+    /// assert_eq!((counts.len(), counts.is_empty()), (2, false));
+    /// assert!(Counts::new(&[0.0_f64; 2], &[0], &[1], &[3.0], &[-1.0]).is_err());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Comparisons::new`] and [`Comparisons::with_weights`].
@@ -64,7 +74,19 @@ impl<'a, T: Score> Counts<'a, T> {
         Ok(Self { sides: [first, wins("second_wins", rows.turned(), second_wins)?] })
     }
 
-    /// Adds an offset to the margin of each row: the advantage of the first over the second.
+    /// Adds an offset to the margin of each row: the advantage of the first over the second. Offsets are data, like
+    /// scores: NaN gives NaN.
+    ///
+    /// ```
+    /// use pairwise_loss::{Counts, Logistic, Reduction};
+    ///
+    /// // 0 is weaker by 2, and plays at home, which is worth 2.
+    /// let counts = Counts::new(&[0.0_f64, 2.0], &[0], &[1], &[3.0], &[1.0])?.with_offsets(&[2.0])?;
+    /// let mut gradient = [0.0; 2];
+    /// counts.loss_and_gradient(Logistic, Reduction::Sum, &mut gradient)?;
+    /// assert_eq!(gradient, [-1.0, 1.0]); // z = 0: (3 + 1)·½ − 3
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if there are not as many offsets as rows.
@@ -77,6 +99,16 @@ impl<'a, T: Score> Counts<'a, T> {
     }
 
     /// Runs at another instruction set than the best one: for tests and benchmarks, the results are the same bits.
+    ///
+    /// ```
+    /// use pairwise_loss::{Counts, Level, Logistic};
+    ///
+    /// let counts = Counts::new(&[0.3_f32, 0.0], &[0], &[1], &[3.0], &[1.0])?;
+    /// for level in Level::available() {
+    ///     assert_eq!(counts.with_level(level).total(Logistic), counts.total(Logistic));
+    /// }
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn with_level(self, level: Level) -> Self {
         Self { sides: self.sides.map(|side| side.with_level(level)) }
@@ -121,6 +153,18 @@ impl<'a, T: Score> Counts<'a, T> {
     /// The reduced loss. For `Mean` each side of a row with a count above 0 counts once; `WeightedMean` is the mean
     /// over the comparisons.
     ///
+    /// ```
+    /// use pairwise_loss::{Counts, Logistic, Reduction};
+    ///
+    /// let counts = Counts::new(&[0.0_f64; 2], &[0], &[1], &[3.0], &[1.0])?;
+    /// // (3 + 1)·log 2; over two sides; over four comparisons.
+    /// for (reduction, times) in [(Reduction::Sum, 4.0), (Reduction::Mean, 2.0), (Reduction::WeightedMean, 1.0)] {
+    ///     let loss = counts.loss(Logistic, reduction)?;
+    ///     assert!((loss - times * core::f64::consts::LN_2).abs() < 1e-15);
+    /// }
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Comparisons::loss`].
     pub fn loss<L: PairLoss>(&self, loss: L, reduction: Reduction) -> Result<f64, Error> {
@@ -131,6 +175,16 @@ impl<'a, T: Score> Counts<'a, T> {
 
     /// The reduced loss, and its gradient with respect to the scores, one element a score: the terms of the first sides
     /// in the order of the rows, then those of the second, added in the format of the scores.
+    ///
+    /// ```
+    /// use pairwise_loss::{Counts, Logistic, Reduction};
+    ///
+    /// let counts = Counts::new(&[0.0_f64; 3], &[0, 1], &[1, 2], &[3.0, 2.5], &[1.0, 0.5])?;
+    /// let mut gradient = [0.0; 3];
+    /// counts.loss_and_gradient(Logistic, Reduction::Sum, &mut gradient)?;
+    /// assert_eq!(gradient, [-1.0, 0.0, 1.0]); // 4·½ − 3, 4·½ − 1 + 3·½ − 2.5, 3·½ − 0.5
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Comparisons::loss_and_gradient`].
@@ -149,12 +203,31 @@ impl<'a, T: Score> Counts<'a, T> {
     }
 
     /// The exact sum of the losses of both sides, each as [`Comparisons::losses_into`] reports it.
+    ///
+    /// ```
+    /// use pairwise_loss::{Counts, Logistic};
+    ///
+    /// let total = Counts::new(&[100.0_f32, -100.0], &[0], &[1], &[3.0], &[2.0])?.total(Logistic);
+    /// assert_eq!((total.sum(), total.len(), total.total_weight()), (3.0 * 0.0 + 2.0 * 200.0, 2, 5.0));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn total<L: PairLoss>(&self, loss: L) -> Total {
         let [first, second] = self.sides.map(|side| side.total(loss));
         first.merge(second)
     }
 
-    /// Writes the diagonal of the Hessian of the sum of the losses, one element a score.
+    /// Writes the diagonal of the Hessian of the sum of the losses, one element a score: Σⱼ nᵢⱼ·pᵢⱼ·pⱼᵢ under the
+    /// logistic loss.
+    ///
+    /// ```
+    /// use pairwise_loss::{Counts, Logistic};
+    ///
+    /// let counts = Counts::new(&[0.0_f64; 3], &[0, 1], &[1, 2], &[3.0, 2.5], &[1.0, 0.5])?;
+    /// let mut diagonal = [0.0; 3];
+    /// counts.hessian_diagonal_into(Logistic, &mut diagonal)?;
+    /// assert_eq!(diagonal, [1.0, 1.75, 0.75]); // ¼ for each of 4, 4 + 3 and 3 comparisons
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Comparisons::hessian_diagonal_into`].
@@ -163,6 +236,17 @@ impl<'a, T: Score> Counts<'a, T> {
     }
 
     /// Writes the product of the Hessian of the sum of the losses with a vector of one element a score.
+    ///
+    /// ```
+    /// use pairwise_loss::{Counts, Logistic};
+    ///
+    /// // The first column of the Hessian: 4·¼ on the diagonal.
+    /// let counts = Counts::new(&[0.0_f64; 3], &[0, 1], &[1, 2], &[3.0, 2.5], &[1.0, 0.5])?;
+    /// let mut product = [0.0; 3];
+    /// counts.hessian_vector_product_into(Logistic, &[1.0, 0.0, 0.0], &mut product)?;
+    /// assert_eq!(product, [1.0, -1.0, 0.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Comparisons::hessian_vector_product_into`].

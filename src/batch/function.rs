@@ -74,6 +74,15 @@ pub fn softplus_into<T: Score>(x: &[T], out: &mut [T]) -> Result<(), Error> {
 impl Level {
     /// [`sigmoid_into`] at this level.
     ///
+    /// ```
+    /// use pairwise_loss::Level;
+    ///
+    /// let mut out = [0.0; 2];
+    /// Level::best().sigmoid_into(&[0.0_f32, f32::INFINITY], &mut out)?;
+    /// assert_eq!(out, [0.5, 1.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` has another length.
     pub fn sigmoid_into<T: Score>(self, x: &[T], out: &mut [T]) -> Result<(), Error> {
@@ -82,6 +91,15 @@ impl Level {
 
     /// [`log_sigmoid_into`] at this level.
     ///
+    /// ```
+    /// use pairwise_loss::Level;
+    ///
+    /// let mut out = [0.0; 2];
+    /// Level::best().log_sigmoid_into(&[-200.0_f32, f32::INFINITY], &mut out)?;
+    /// assert_eq!(out, [-200.0, 0.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` has another length.
     pub fn log_sigmoid_into<T: Score>(self, x: &[T], out: &mut [T]) -> Result<(), Error> {
@@ -89,6 +107,15 @@ impl Level {
     }
 
     /// [`softplus_into`] at this level.
+    ///
+    /// ```
+    /// use pairwise_loss::Level;
+    ///
+    /// let mut out = [0.0; 2];
+    /// Level::best().softplus_into(&[0.0_f32, 200.0], &mut out)?;
+    /// assert_eq!(out, [2.0_f32.ln(), 200.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` has another length.

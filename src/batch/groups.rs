@@ -58,6 +58,10 @@ pub enum GroupTies {
 /// A [`Reduction`] is over prompts: `Mean` is the mean over prompts of the mean over pairs. A prompt without pairs, or
 /// of weight 0, is not counted. Each prompt may have another K.
 ///
+/// # Special values
+/// A pair is NaN where one of its scores is, or where both are the same infinity: then the loss of its prompt is NaN, and
+/// so is the gradient of both answers. A prompt of weight 0 contributes nothing, whatever it holds.
+///
 /// ```
 /// use pairwise_loss::{Groups, Logistic, Reduction};
 ///
@@ -108,7 +112,7 @@ impl<'a, T: Score> Groups<'a, T> {
     /// use pairwise_loss::Groups;
     ///
     /// let groups = Groups::new(&[1.5_f32, 0.5, -0.5, 0.0, 2.0], &[0, 3, 5])?;
-    /// assert_eq!((groups.len(), groups.pairs()), (2, 4));
+    /// assert_eq!((groups.len(), groups.is_empty(), groups.pairs()), (2, false, 4));
     /// # Ok::<(), pairwise_loss::Error>(())
     /// ```
     ///
@@ -147,6 +151,16 @@ impl<'a, T: Score> Groups<'a, T> {
 
     /// Gives each answer its rank among those to the same prompt, lower is better. The order in the slice is then free.
     ///
+    /// ```
+    /// use pairwise_loss::{Groups, Logistic};
+    ///
+    /// // The best answer is the last one.
+    /// let groups = Groups::new(&[0.0_f32, 300.0, 600.0], &[0, 3])?;
+    /// assert_eq!(groups.total(Logistic).sum(), (300.0 + 300.0 + 600.0) / 3.0);
+    /// assert_eq!(groups.with_ranks(&[2, 1, 0])?.total(Logistic).sum(), 0.0); // log(1 + e⁻³⁰⁰) is no f32
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if there are not as many ranks as scores.
     pub fn with_ranks(mut self, ranks: &'a [u32]) -> Result<Self, Error> {
@@ -157,6 +171,15 @@ impl<'a, T: Score> Groups<'a, T> {
     }
 
     /// What becomes of two answers of equal rank: left out if nothing is said.
+    ///
+    /// ```
+    /// use pairwise_loss::{GroupTies, Groups, Logistic};
+    ///
+    /// let groups = Groups::new(&[300.0_f32, 0.0], &[0, 2])?.with_ranks(&[1, 1])?;
+    /// assert_eq!(groups.total(Logistic).sum(), 0.0); // no pair
+    /// assert_eq!(groups.with_ties(GroupTies::Half).total(Logistic).sum(), 150.0); // ½·0 + ½·300
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn with_ties(mut self, ties: GroupTies) -> Self {
         self.ties = ties;
@@ -187,6 +210,16 @@ impl<'a, T: Score> Groups<'a, T> {
     }
 
     /// Runs at another instruction set than the best one: for tests and benchmarks, the results are the same bits.
+    ///
+    /// ```
+    /// use pairwise_loss::{Groups, Level, Logistic};
+    ///
+    /// let groups = Groups::new(&[0.5_f32, 1.0, -0.2], &[0, 3])?;
+    /// for level in Level::available() {
+    ///     assert_eq!(groups.with_level(level).total(Logistic), groups.total(Logistic));
+    /// }
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn with_level(mut self, level: Level) -> Self {
         self.level = level;
@@ -204,6 +237,14 @@ impl<'a, T: Score> Groups<'a, T> {
     }
 
     /// The number of pairs of all prompts, those of weight 0 included.
+    ///
+    /// ```
+    /// use pairwise_loss::Groups;
+    ///
+    /// // Prompts of 3, 2 and 1 answers: 3 + 1 + 0 pairs.
+    /// assert_eq!(Groups::new(&[0.0_f64; 6], &[0, 3, 5, 6])?.pairs(), 4);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn pairs(&self) -> u64 {
         self.census().pairs
     }
@@ -212,6 +253,16 @@ impl<'a, T: Score> Groups<'a, T> {
     ///
     /// Relative error as that of [`Pairs::loss`](crate::Pairs::loss), whose bits these are where every prompt has two
     /// answers.
+    ///
+    /// ```
+    /// use pairwise_loss::{Groups, Logistic, Reduction};
+    ///
+    /// // The third prompt has no pair.
+    /// let groups = Groups::new(&[0.0_f32; 6], &[0, 3, 5, 6])?;
+    /// assert!((groups.loss(Logistic, Reduction::Sum)? - 2.0 * core::f64::consts::LN_2).abs() < 1e-12);
+    /// assert!((groups.loss(Logistic, Reduction::Mean)? - core::f64::consts::LN_2).abs() < 1e-12);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::EmptyMean`] for a mean without a prompt that counts, [`Error::InvalidParameter`] for a normaliser
@@ -227,6 +278,15 @@ impl<'a, T: Score> Groups<'a, T> {
     /// What a pair contributes, its normalisers included, is rounded once; an element is the sum of these over the
     /// pairs of that answer, added in order in the format of the scores. So its error is at most half a unit in the
     /// last place of each of the K − 1 terms, and of each of the sums on the way. An answer without pairs has 0.
+    ///
+    /// ```
+    /// use pairwise_loss::{Groups, Logistic, Reduction};
+    ///
+    /// let mut gradient = [0.0_f32; 3];
+    /// Groups::new(&[0.0; 3], &[0, 3])?.loss_and_gradient(Logistic, Reduction::Sum, &mut gradient)?;
+    /// assert_eq!(gradient, [-1.0 / 3.0, 0.0, 1.0 / 3.0]); // two of three pairs with ∓½, and one with each
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`loss`](Groups::loss), and [`Error::LengthMismatch`] if `gradient` does not have one element a score.
@@ -289,6 +349,15 @@ impl<'a, T: Score> Groups<'a, T> {
     }
 
     /// The exact sum of the losses of prompts as [`losses_into`](Groups::losses_into) reports them. A term is a prompt.
+    ///
+    /// ```
+    /// use pairwise_loss::{Groups, Logistic};
+    ///
+    /// // Prompts with 400, and with 200.
+    /// let total = Groups::new(&[0.0_f32, 300.0, 600.0, 0.0, 200.0], &[0, 3, 5])?.total(Logistic);
+    /// assert_eq!((total.sum(), total.len(), total.mean()), (600.0, 2, Some(300.0)));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn total<L: PairLoss>(&self, loss: L) -> Total {
         let mut accumulator = Accumulator::new();
         self.each_loss(loss, &mut |g, x| accumulator.add_one(x, self.weight(g)));

@@ -16,7 +16,7 @@ use crate::score::Score;
 /// // Column 2 of a row-major matrix of 2 rows and 3 columns.
 /// let matrix = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0];
 /// let column = Strided::new(&matrix, 2, 3, 2)?;
-/// assert_eq!(column.len(), 2);
+/// assert_eq!((column.len(), column.is_empty()), (2, false));
 /// # Ok::<(), pairwise_loss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,18 @@ pub struct Strided<'a, T> {
 }
 
 impl<'a, T: Score> Strided<'a, T> {
-    /// Element i of the view is `data[start + i·stride]`, i < `len`.
+    /// Element i of the view is `data[start + i·stride]`, i < `len`. With a `len` of 0 `start` may be the length of
+    /// `data`.
+    ///
+    /// ```
+    /// use pairwise_loss::{Error, Strided};
+    ///
+    /// let data = [1.0_f32, 2.0, 3.0, 4.0, 5.0];
+    /// assert_eq!(Strided::new(&data, 1, 3, 2)?.len(), 2); // 2 and 5
+    /// let error = Strided::new(&data, 1, 3, 3).unwrap_err();
+    /// assert_eq!(error, Error::InvalidView { start: 1, stride: 3, len: 3, elements: 5 });
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidView`] if an element is past the end of `data`, or the stride 0.
@@ -87,6 +98,16 @@ pub struct StridedMut<'o, T> {
 
 impl<'o, T: Score> StridedMut<'o, T> {
     /// Element i of the view is `data[start + i·stride]`, i < `len`. Those between are left alone.
+    ///
+    /// ```
+    /// use pairwise_loss::StridedMut;
+    ///
+    /// let mut data = [0.0_f32; 5];
+    /// let view = StridedMut::new(&mut data, 1, 3, 2)?;
+    /// assert_eq!((view.len(), view.is_empty()), (2, false));
+    /// assert!(StridedMut::new(&mut data, 1, 0, 2).is_err());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidView`] if an element is past the end of `data`, or the stride 0.
@@ -163,6 +184,18 @@ impl<'o, T: Score> ScoreGradients<'o, T> {
     }
 
     /// Two views of one element a pair.
+    ///
+    /// ```
+    /// use pairwise_loss::{Hinge, Pairs, ScoreGradients, StridedMut};
+    ///
+    /// // Every third element of one buffer, every second of another.
+    /// let (mut first, mut second) = ([7.0_f32; 4], [7.0_f32; 3]);
+    /// let (d_chosen, d_rejected) = (StridedMut::new(&mut first, 0, 3, 2)?, StridedMut::new(&mut second, 0, 2, 2)?);
+    /// let out = ScoreGradients::strided(d_chosen, d_rejected);
+    /// Pairs::new(&[0.5_f32, 9.0], &[0.0, 0.0])?.score_gradients_into(Hinge::new(1.0)?, out)?;
+    /// assert_eq!((first, second), ([-1.0, 7.0, 7.0, 0.0], [1.0, 7.0, 0.0]));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn strided(d_chosen: StridedMut<'o, T>, d_rejected: StridedMut<'o, T>) -> Self {
         let outputs = [("d_chosen", d_chosen.len(), 1), ("d_rejected", d_rejected.len(), 1)];
@@ -189,6 +222,16 @@ impl<'o, T: Score> ScoreGradients<'o, T> {
     }
 
     /// One output, chosen and rejected in turn: the layout of [`Pairs::interleaved`](crate::Pairs::interleaved).
+    ///
+    /// ```
+    /// use pairwise_loss::{Hinge, Pairs, ScoreGradients};
+    ///
+    /// let mut gradient = [0.0_f32; 4];
+    /// let pairs = Pairs::interleaved(&[0.5_f32, 0.0, 9.0, 0.0])?;
+    /// pairs.score_gradients_into(Hinge::new(1.0)?, ScoreGradients::interleaved(&mut gradient))?;
+    /// assert_eq!(gradient, [-1.0, 1.0, 0.0, 0.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn interleaved(d_scores: &'o mut [T]) -> Self {
         let outputs = [("d_scores", d_scores.len(), 2); 2];

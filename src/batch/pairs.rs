@@ -50,7 +50,8 @@ impl<'a, T: Score> Pairs<'a, T> {
     /// ```
     /// use pairwise_loss::Pairs;
     ///
-    /// assert_eq!(Pairs::new(&[1.0_f32, 2.0], &[0.0, 3.0])?.len(), 2);
+    /// let pairs = Pairs::new(&[1.0_f32, 2.0], &[0.0, 3.0])?;
+    /// assert_eq!((pairs.len(), pairs.is_empty()), (2, false));
     /// assert!(Pairs::new(&[1.0_f32, 2.0], &[0.0]).is_err()); // never broadcast
     /// # Ok::<(), pairwise_loss::Error>(())
     /// ```
@@ -202,6 +203,16 @@ impl<'a, T: Score> Pairs<'a, T> {
     }
 
     /// Runs at another instruction set than the best one: for tests and benchmarks, the results are the same bits.
+    ///
+    /// ```
+    /// use pairwise_loss::{Level, Logistic, Pairs};
+    ///
+    /// let pairs = Pairs::new(&[1.0_f32, 0.2, -3.0], &[0.5, 0.4, -1.0])?;
+    /// for level in Level::available() {
+    ///     assert_eq!(pairs.with_level(level).total(Logistic), pairs.total(Logistic));
+    /// }
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn with_level(mut self, level: Level) -> Self {
         self.level = level;
@@ -319,6 +330,17 @@ impl<'a, T: Score> Pairs<'a, T> {
     ///
     /// With [`Reduction::Sum`] the gradients are those of [`gradients_into`](Pairs::gradients_into), bit for bit.
     ///
+    /// ```
+    /// use pairwise_loss::{Logistic, Pairs, Reduction};
+    ///
+    /// let (mut d_chosen, mut d_rejected) = ([0.0_f32; 2], [0.0; 2]);
+    /// let pairs = Pairs::new(&[1.0_f32, 0.0], &[1.0, 200.0])?;
+    /// let loss = pairs.loss_and_gradients(Logistic, Reduction::Mean, &mut d_chosen, &mut d_rejected)?;
+    /// assert!((loss - (core::f64::consts::LN_2 + 200.0) / 2.0).abs() < 1e-10);
+    /// assert_eq!((d_chosen, d_rejected), ([-0.25, -0.5], [0.25, 0.5])); // −½ and −1 over 2 pairs
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`loss`](Pairs::loss), and [`Error::LengthMismatch`] if an output has another length.
     pub fn loss_and_gradients<L: PairLoss>(
@@ -363,6 +385,17 @@ impl<'a, T: Score> Pairs<'a, T> {
     ///
     /// The bits are those of [`loss_and_gradients`](Pairs::loss_and_gradients).
     ///
+    /// ```
+    /// use pairwise_loss::{Logistic, Pairs, Reduction, ScoreGradients};
+    ///
+    /// // Added to what an earlier backward pass has left in the buffer.
+    /// let mut gradient = [1.0_f32; 4];
+    /// let out = ScoreGradients::interleaved(&mut gradient).added();
+    /// Pairs::interleaved(&[1.0_f32, 1.0, 0.0, 200.0])?.loss_and_score_gradients(Logistic, Reduction::Mean, out)?;
+    /// assert_eq!(gradient, [1.0 - 0.25, 1.0 + 0.25, 1.0 - 0.5, 1.0 + 0.5]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`loss`](Pairs::loss), and [`Error::LengthMismatch`] if an output does not fit.
     pub fn loss_and_score_gradients<L: PairLoss>(
@@ -377,6 +410,16 @@ impl<'a, T: Score> Pairs<'a, T> {
 
     /// wᵢ·∂lossᵢ/∂chosenᵢ, as [`gradients_into`](Pairs::gradients_into) writes it, and its negation, the gradient with
     /// respect to the rejected score, in any layout; written, or added to what is there, as [`ScoreGradients`] says.
+    ///
+    /// ```
+    /// use pairwise_loss::{Logistic, Pairs, ScoreGradients};
+    ///
+    /// let mut gradient = [0.0_f32; 4];
+    /// let pairs = Pairs::concatenated(&[1.0_f32, 0.0, 1.0, 200.0])?;
+    /// pairs.score_gradients_into(Logistic, ScoreGradients::concatenated(&mut gradient))?;
+    /// assert_eq!(gradient, [-0.5, -1.0, 0.5, 1.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if an output does not fit.

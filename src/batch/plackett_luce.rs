@@ -108,6 +108,16 @@ impl<T: Score> PlackettLuce<'_, T> {
     /// answers. With two answers the bits are those of [`Pairs::losses_into`](crate::Pairs::losses_into) with
     /// [`Logistic`](crate::Logistic).
     ///
+    /// ```
+    /// use pairwise_loss::Groups;
+    ///
+    /// let mut losses = [0.0_f64; 2];
+    /// Groups::new(&[0.0; 5], &[0, 3, 5])?.plackett_luce(None)?.losses_into(&mut losses)?;
+    /// assert!((losses[0] - 6.0_f64.ln()).abs() < 1e-15); // log 3 + log 2
+    /// assert_eq!(losses[1], core::f64::consts::LN_2);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element a prompt.
     pub fn losses_into(&self, out: &mut [T]) -> Result<(), Error> {
@@ -124,6 +134,14 @@ impl<T: Score> PlackettLuce<'_, T> {
     /// [`Pairs::loss`](crate::Pairs::loss) with [`Logistic`](crate::Logistic), bit for bit for `f64`, and for `f32`
     /// within the larger error of that one.
     ///
+    /// ```
+    /// use pairwise_loss::{Groups, Reduction};
+    ///
+    /// let loss = Groups::new(&[0.0_f64; 5], &[0, 3, 5])?.plackett_luce(None)?.loss(Reduction::Mean)?;
+    /// assert!((loss - 12.0_f64.ln() / 2.0).abs() < 1e-15); // (log 6 + log 2)/2
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::EmptyMean`] for a mean without a prompt of two answers and a weight above 0,
     /// [`Error::InvalidParameter`] for a normaliser outside its domain.
@@ -137,6 +155,16 @@ impl<T: Score> PlackettLuce<'_, T> {
     /// 0.54 for `f64`, measured up to 300 answers, for the first and the last answer and for the rest; an answer in
     /// between is a difference, and may be off by another 10⁻¹² or 2·10⁻¹⁸ of its terms. With two answers the bits are
     /// those of [`Pairs::loss_and_gradients`](crate::Pairs::loss_and_gradients) with [`Logistic`](crate::Logistic).
+    ///
+    /// ```
+    /// use pairwise_loss::{Groups, Reduction};
+    ///
+    /// let mut gradient = [0.0_f64; 3];
+    /// Groups::new(&[0.0; 3], &[0, 3])?.plackett_luce(None)?.loss_and_gradient(Reduction::Sum, &mut gradient)?;
+    /// let expected = [1.0 / 3.0 - 1.0, 1.0 / 3.0 + 1.0 / 2.0 - 1.0, 1.0 / 3.0 + 1.0 / 2.0];
+    /// assert!(gradient.iter().zip(expected).all(|(g, x)| (g - x).abs() < 1e-15));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`loss`](PlackettLuce::loss), and [`Error::LengthMismatch`] if `gradient` does not have one element a
@@ -152,6 +180,15 @@ impl<T: Score> PlackettLuce<'_, T> {
 
     /// The exact sum of the losses of prompts as [`losses_into`](PlackettLuce::losses_into) reports them. A term is a
     /// prompt of at least two answers.
+    ///
+    /// ```
+    /// use pairwise_loss::Groups;
+    ///
+    /// // The second prompt has one answer, so that there is nothing to order.
+    /// let total = Groups::new(&[0.0_f64; 3], &[0, 2, 3])?.plackett_luce(None)?.total();
+    /// assert_eq!((total.sum(), total.len()), (core::f64::consts::LN_2, 1));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn total(&self) -> Total {
         let mut accumulator = Accumulator::new();
         let mut losses = [T::zero(); TERMS];

@@ -15,8 +15,8 @@ use core::ops::Range;
 type Both<'o, T> = Option<[&'o mut [T]; 2]>;
 
 impl<T: Score> Pairs<'_, T> {
-    /// The reduced loss with centred rewards, wᵢ·(lossᵢ + k·…), and its gradients with respect to the chosen and the
-    /// rejected scores, in one pass.
+    /// The reduced loss with centred rewards, wᵢ·(lossᵢ + k·…) as [`Centering`] says, and its gradients with respect to
+    /// the chosen and the rejected scores, one element a pair, in one pass.
     ///
     /// Accuracy: each gradient is rounded once from ±wᵢ·L′(zᵢ) + 2k·wᵢ·…: under [`Logistic`] ≤ 0.501 ulp (`f32`),
     /// ≤ 0.55 ulp (`f64`; 0.507 is the largest found). Where its terms cancel to less than half of the largest, what
@@ -26,6 +26,18 @@ impl<T: Score> Pairs<'_, T> {
     ///
     /// Zeros are +0 in both gradients. With k = 0 they are those of
     /// [`loss_and_gradients`](Pairs::loss_and_gradients).
+    ///
+    /// ```
+    /// use pairwise_loss::{Centering, Logistic, Pairs, Reduction};
+    ///
+    /// let (mut d_chosen, mut d_rejected) = ([0.0], [0.0]);
+    /// let (pairs, centering) = (Pairs::new(&[1.0_f64], &[1.0])?, Centering::of_sums(0.25)?);
+    /// let loss = pairs
+    ///     .loss_and_centered_gradients(Logistic, centering, Reduction::Sum, &mut d_chosen, &mut d_rejected)?;
+    /// assert!((loss - (core::f64::consts::LN_2 + 1.0)).abs() < 1e-15); // log 2 + ¼·2²
+    /// assert_eq!((d_chosen, d_rejected), ([0.5], [1.5])); // ∓½ + 2·¼·2
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`loss_and_gradients`](Pairs::loss_and_gradients).
@@ -42,7 +54,17 @@ impl<T: Score> Pairs<'_, T> {
         self.centered(loss, centering, reduction, Some([d_chosen, d_rejected]))
     }
 
-    /// The reduced loss with centred rewards.
+    /// The reduced loss with centred rewards; accuracy as of
+    /// [`loss_and_centered_gradients`](Pairs::loss_and_centered_gradients).
+    ///
+    /// ```
+    /// use pairwise_loss::{Centering, Logistic, Pairs, Reduction};
+    ///
+    /// let pairs = Pairs::new(&[1.0_f64], &[1.0])?;
+    /// let loss = pairs.centered_loss(Logistic, Centering::of_rewards(0.25)?, Reduction::Sum)?;
+    /// assert!((loss - (core::f64::consts::LN_2 + 0.5)).abs() < 1e-15); // log 2 + ¼·(1² + 1²)
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`loss`](Pairs::loss).
@@ -140,6 +162,10 @@ impl<L: PairLoss, R> Sum<L, R> {
 /// The mean of −log σ(chosen − rejected − margin), margins being those of the [`Pairs`], and, where rewards are
 /// centred, coefficient · mean((chosen + rejected)²). Weights and labels of the pairs work as everywhere.
 ///
+/// # Accuracy
+/// That of [`Pairs::loss_and_gradients`], or of [`Pairs::loss_and_centered_gradients`] where rewards are centred.
+/// Metrics are exact and rounded once: [`Metrics`].
+///
 /// # Reference
 /// `RewardTrainer.compute_loss` in [TRL](https://huggingface.co/docs/trl/reward_trainer).
 ///
@@ -189,12 +215,30 @@ pub struct RewardStep {
 
 impl RewardTrainer {
     /// A trainer that does not centre rewards.
+    ///
+    /// ```
+    /// use pairwise_loss::{Pairs, Reduction, RewardTrainer};
+    ///
+    /// let step = RewardTrainer::new().evaluate(&Pairs::new(&[1.0_f32], &[1.0])?, Reduction::Mean)?;
+    /// assert!((step.loss - core::f64::consts::LN_2).abs() < 1e-12);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds coefficient · mean((chosen + rejected)²) to the loss. TRL's documentation recommends 0.01.
+    ///
+    /// ```
+    /// use pairwise_loss::{Pairs, Reduction, RewardTrainer};
+    ///
+    /// let trainer = RewardTrainer::new().center_rewards_coefficient(0.25)?;
+    /// let step = trainer.evaluate(&Pairs::new(&[1.0_f32], &[1.0])?, Reduction::Mean)?;
+    /// assert!((step.loss - (core::f64::consts::LN_2 + 1.0)).abs() < 1e-12); // log 2 + ¼·2²
+    /// assert!(trainer.center_rewards_coefficient(-0.25).is_err());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidParameter`] if the coefficient is not finite and ≥ 0.
@@ -206,6 +250,17 @@ impl RewardTrainer {
     ///
     /// TRL reduces by the mean of the batch it sees; [`Reduction::Over`] with the number of pairs of all micro-batches
     /// and ranks makes the sum of their losses the loss of the whole.
+    ///
+    /// ```
+    /// use pairwise_loss::{Pairs, Reduction, RewardTrainer};
+    ///
+    /// let (mut d_chosen, mut d_rejected) = ([0.0_f32; 2], [0.0; 2]);
+    /// let pairs = Pairs::new(&[1.0_f32, 0.0], &[1.0, 200.0])?;
+    /// let step = RewardTrainer::new().compute_loss(&pairs, Reduction::Mean, &mut d_chosen, &mut d_rejected)?;
+    /// assert!((step.loss - (core::f64::consts::LN_2 + 200.0) / 2.0).abs() < 1e-10);
+    /// assert_eq!((d_chosen, step.margin()), ([-0.25, -0.5], -100.0));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Pairs::loss_and_gradients`].
@@ -229,6 +284,16 @@ impl RewardTrainer {
 
     /// The same without gradients: for an evaluation.
     ///
+    /// ```
+    /// use pairwise_loss::{Pairs, Reduction, RewardTrainer};
+    ///
+    /// let pairs = Pairs::new(&[1.0_f32, 0.0], &[1.0, 200.0])?;
+    /// let step = RewardTrainer::new().evaluate(&pairs, Reduction::Mean)?;
+    /// assert!((step.loss - (core::f64::consts::LN_2 + 200.0) / 2.0).abs() < 1e-10);
+    /// assert_eq!(step.accuracy(), 0.0); // a tie and a defeat
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Pairs::loss`].
     pub fn evaluate<T: Score>(
@@ -246,6 +311,16 @@ impl RewardTrainer {
 
 /// The metrics under TRL's names. NaN where there are no pairs, which only [`Reduction::Sum`] and [`Reduction::Over`]
 /// let pass.
+///
+/// ```
+/// use pairwise_loss::{Pairs, Reduction, RewardTrainer};
+///
+/// let pairs = Pairs::new(&[2.0_f32, 1.0], &[1.0, 1.0])?;
+/// let step = RewardTrainer::new().evaluate(&pairs, Reduction::Mean)?;
+/// assert_eq!((step.accuracy(), step.margin()), (0.5, 0.5));
+/// assert_eq!((step.mean_reward(), step.min_reward(), step.max_reward()), (1.25, 1.0, 2.0));
+/// # Ok::<(), pairwise_loss::Error>(())
+/// ```
 impl RewardStep {
     /// The share of pairs with chosen > rejected: [`Metrics::accuracy`] with [`Ties::Wrong`].
     pub fn accuracy(&self) -> f64 {

@@ -50,6 +50,14 @@ pub struct ScoreSums<'s> {
 impl<'s> ScoreSums<'s> {
     /// Sums for so many entries, in memory for one piece or several. What is there is added to.
     ///
+    /// ```
+    /// use pairwise_loss::{ScoreSum, ScoreSums};
+    ///
+    /// let mut memory = [ScoreSum::ZERO; 6];
+    /// assert!(ScoreSums::new(&mut memory, 3).is_ok()); // two pieces of three entries
+    /// assert!(ScoreSums::new(&mut memory, 4).is_err());
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if the memory is not that of one piece or several.
     pub fn new(sums: &'s mut [ScoreSum], entries: usize) -> Result<Self, Error> {
@@ -59,11 +67,29 @@ impl<'s> ScoreSums<'s> {
     }
 
     /// Sets all sums to 0.
+    ///
+    /// ```
+    /// use pairwise_loss::{ScoreSum, ScoreSums};
+    ///
+    /// let mut memory = [0.5, 1.0].map(ScoreSum::of);
+    /// ScoreSums::new(&mut memory, 2)?.clear();
+    /// assert_eq!(memory, [ScoreSum::ZERO; 2]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn clear(&mut self) {
         self.sums.fill(ScoreSum::ZERO);
     }
 
     /// Adds the sums of others, such as those of another rank, of one piece.
+    ///
+    /// ```
+    /// use pairwise_loss::{ScoreSum, ScoreSums};
+    ///
+    /// let (mut here, there) = ([0.5, 1.0].map(ScoreSum::of), [0.25, -1.0].map(ScoreSum::of));
+    /// ScoreSums::new(&mut here, 2)?.merge(&there)?;
+    /// assert_eq!(here.map(ScoreSum::value), [0.75, 0.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if they are not one an entry.
@@ -74,6 +100,14 @@ impl<'s> ScoreSums<'s> {
     }
 
     /// The sums in one piece, the others being 0 afterwards.
+    ///
+    /// ```
+    /// use pairwise_loss::{ScoreSum, ScoreSums};
+    ///
+    /// let mut memory = [0.5, 1.0, 0.25, -1.0].map(ScoreSum::of); // two pieces of two entries
+    /// assert_eq!(ScoreSums::new(&mut memory, 2)?.merged(), [0.75, 0.0].map(ScoreSum::of));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn merged(&mut self) -> &mut [ScoreSum] {
         let (first, others) = self.sums.split_at_mut(self.entries);
         for piece in others.chunks_mut(self.entries.max(1)) {
@@ -86,6 +120,16 @@ impl<'s> ScoreSums<'s> {
 
     /// Writes the sum of each entry, rounded to the format: within 0.501 units in the last place of the sum of the
     /// terms, and 2⁻⁶⁴ a term. NaN where a term or the sum is none that [`ScoreSum`] can hold.
+    ///
+    /// ```
+    /// use pairwise_loss::{ScoreSum, ScoreSums};
+    ///
+    /// let mut memory = [0.5, 1.0, 0.25, -1.0].map(ScoreSum::of); // two pieces of two entries
+    /// let mut out = [0.0_f32; 2];
+    /// ScoreSums::new(&mut memory, 2)?.round_into(&mut out)?;
+    /// assert_eq!(out, [0.75, 0.0]);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] if `out` does not have one element an entry.

@@ -41,6 +41,19 @@ impl<'a> Pairs<'a, f32> {
     /// [`widened`](Pairs::widened) pairs of element i of one view with element i of another, as
     /// [`strided`](Pairs::strided) makes them.
     ///
+    /// ```
+    /// use half::f16;
+    /// use pairwise_loss::{Logistic, Pairs, Strided};
+    ///
+    /// // Scores of a row-major matrix `[pairs, 2]`.
+    /// let scores = [300.0, 0.0, 1.0, 1.0].map(f16::from_f32);
+    /// let (chosen, rejected) = (Strided::new(&scores, 0, 2, 2)?, Strided::new(&scores, 1, 2, 2)?);
+    /// let mut losses = [0.0_f32; 2];
+    /// Pairs::widened_strided(chosen, rejected)?.losses_into(Logistic, &mut losses)?;
+    /// assert_eq!(losses, [0.0, 2.0_f32.ln()]); // log(1 + e⁻³⁰⁰) is no f32
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::LengthMismatch`] if the lengths differ.
     pub fn widened_strided<H: Half>(

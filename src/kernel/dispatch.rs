@@ -70,6 +70,12 @@ const ALL: [Set; 1] = [Set::Baseline];
 
 impl Level {
     /// The best level of this machine.
+    ///
+    /// ```
+    /// use pairwise_loss::Level;
+    ///
+    /// assert_eq!(Level::available().last(), Some(Level::best()));
+    /// ```
     #[inline]
     #[must_use]
     pub fn best() -> Self {
@@ -86,6 +92,12 @@ impl Level {
     }
 
     /// Every level of this machine, worst first.
+    ///
+    /// ```
+    /// use pairwise_loss::Level;
+    ///
+    /// assert_eq!(Level::available().next(), Level::named("baseline")); // every machine has it
+    /// ```
     pub fn available() -> impl Iterator<Item = Self> {
         ALL.into_iter().filter(|set| set.is_available()).map(Self)
     }
@@ -106,6 +118,12 @@ impl Level {
     }
 
     /// The name, as [`Level::named`] takes it.
+    ///
+    /// ```
+    /// use pairwise_loss::Level;
+    ///
+    /// assert!(Level::available().all(|level| Level::named(level.name()) == Some(level)));
+    /// ```
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {

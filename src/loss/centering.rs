@@ -77,7 +77,12 @@ impl Centering {
         Ok(Self { coefficient: checked(coefficient)?, of_sum: false })
     }
 
-    /// k.
+    /// The coefficient k.
+    ///
+    /// ```
+    /// assert_eq!(pairwise_loss::Centering::of_sums(0.01)?.coefficient(), 0.01);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn coefficient(self) -> f64 {
         self.coefficient

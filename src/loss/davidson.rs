@@ -68,18 +68,39 @@ impl Davidson {
         Ok(Self { nu, log_nu })
     }
 
-    /// ν.
+    /// The tie parameter ν.
+    ///
+    /// ```
+    /// assert_eq!(pairwise_loss::Davidson::new(2.0)?.nu(), 2.0);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn nu(self) -> f64 {
         self.nu
     }
 
     /// The loss of a pair in which the chosen one won.
+    ///
+    /// ```
+    /// use pairwise_loss::{Davidson, PairLoss};
+    ///
+    /// // −log P(win) = −log ¼
+    /// assert_eq!(Davidson::new(2.0)?.win().eval(0.0_f64, 0.0).value, 4.0_f64.ln());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn win(self) -> DavidsonWin {
         DavidsonWin { log_nu: self.log_nu }
     }
 
     /// The loss of a pair that ended in a tie.
+    ///
+    /// ```
+    /// use pairwise_loss::{Davidson, PairLoss};
+    ///
+    /// // −log P(tie) = −log ½
+    /// assert_eq!(Davidson::new(2.0)?.tie().eval(0.0_f64, 0.0).value, 2.0_f64.ln());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn tie(self) -> DavidsonTie {
         let impossible = if self.nu == 0.0 { f64::INFINITY } else { 0.0 };
@@ -147,6 +168,14 @@ impl DavidsonWin {
     ///
     /// It goes where a loss goes, so that it has every verb of a batch, with weights and labels: the sum is the
     /// gradient with respect to log ν.
+    ///
+    /// ```
+    /// use pairwise_loss::{Davidson, PairLoss};
+    ///
+    /// let rate = Davidson::new(2.0)?.win().log_nu_derivative().eval(0.0_f64, 0.0);
+    /// assert_eq!((rate.value, rate.grad), (0.5, 0.0)); // P(tie), and −½·½·(¼ − ¼)
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn log_nu_derivative(self) -> impl PairLoss {
         Rate { log_nu: self.log_nu, of_tie: false }
     }
@@ -203,6 +232,14 @@ pub struct DavidsonTie {
 impl DavidsonTie {
     /// ∂L/∂log ν = −P(win) − P(loss) as a function of the margin: its value is ∂L/∂log ν, its derivatives are those of
     /// that number with respect to z. It goes where a loss goes.
+    ///
+    /// ```
+    /// use pairwise_loss::{Davidson, PairLoss};
+    ///
+    /// let rate = Davidson::new(2.0)?.tie().log_nu_derivative().eval(0.0_f64, 0.0);
+    /// assert_eq!(rate.value, -0.25 - 0.25);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn log_nu_derivative(self) -> impl PairLoss {
         Rate { log_nu: self.log_nu, of_tie: true }
     }

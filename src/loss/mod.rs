@@ -125,6 +125,35 @@ pub trait PairLoss: Copy + Send + Sync {
     ///
     /// A loss overrides this where one evaluation serves both sides. It must return the number of
     /// [`jet`](PairLoss::jet), bit for bit, at p = 1. Mark it `#[inline(always)]` as well.
+    ///
+    /// ```
+    /// use pairwise_loss::{Jet, PairLoss, Tuned, Working};
+    ///
+    /// /// e⁻ᶻ, both sides of a label from one exponential.
+    /// #[derive(Clone, Copy)]
+    /// struct Exponential;
+    ///
+    /// impl PairLoss for Exponential {
+    ///     #[inline(always)]
+    ///     fn jet<W: Working>(self, z: W) -> Jet<W> {
+    ///         let e = (-z).exp();
+    ///         Jet { value: e, grad: -e, hess: e }
+    ///     }
+    ///
+    ///     #[inline(always)]
+    ///     fn mixed_jet<W: Working>(self, z: W, p: W, q: W) -> Jet<W> {
+    ///         // A side of weight 0 is 0, even where it is infinite.
+    ///         let side = |x: W, weight: W| W::select(weight.is_zero(), W::constant(0.0), x * weight);
+    ///         let e = (-z).exp();
+    ///         let (a, b) = (side(e, p), side(W::constant(1.0) / e, q));
+    ///         Jet { value: a + b, grad: b - a, hess: a + b }
+    ///     }
+    /// }
+    ///
+    /// let jet = Tuned::new(Exponential).smoothing(0.25)?.eval(0.0_f32, 0.0);
+    /// assert_eq!((jet.value, jet.grad), (0.75 + 0.25, 0.25 - 0.75));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[inline(always)]
     fn mixed_jet<W: Working>(self, z: W, p: W, q: W) -> Jet<W> {
         Jet::mix(self.jet(z), p, self.jet(-z), q)

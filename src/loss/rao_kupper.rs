@@ -61,18 +61,40 @@ impl RaoKupper {
         Ok(Self { eta })
     }
 
-    /// η.
+    /// The threshold η.
+    ///
+    /// ```
+    /// assert_eq!(pairwise_loss::RaoKupper::new(0.5)?.eta(), 0.5);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn eta(self) -> f64 {
         self.eta
     }
 
     /// The loss of a pair in which the chosen one won.
+    ///
+    /// ```
+    /// use pairwise_loss::{PairLoss, RaoKupper};
+    ///
+    /// // −log P(win) = −log σ(0)
+    /// assert_eq!(RaoKupper::new(0.5)?.win().eval(0.5_f64, 0.0).value, 2.0_f64.ln());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn win(self) -> RaoKupperWin {
         RaoKupperWin { eta: self.eta }
     }
 
     /// The loss of a pair that ended in a tie.
+    ///
+    /// ```
+    /// use pairwise_loss::{PairLoss, RaoKupper};
+    ///
+    /// // −log P(tie) = −log(1 − ¼ − ¼)
+    /// let tie = RaoKupper::new(3.0_f64.ln())?.tie().eval(0.0_f64, 0.0);
+    /// assert!((tie.value - 2.0_f64.ln()).abs() < 1e-15);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     #[must_use]
     pub fn tie(self) -> RaoKupperTie {
         let double = 2.0 * self.eta;
@@ -139,6 +161,14 @@ impl RaoKupperWin {
     ///
     /// It goes where a loss goes, so that it has every verb of a batch, with weights and labels: the sum is the
     /// gradient with respect to η.
+    ///
+    /// ```
+    /// use pairwise_loss::{PairLoss, RaoKupper};
+    ///
+    /// let rate = RaoKupper::new(0.5)?.win().eta_derivative().eval(0.5_f64, 0.0);
+    /// assert_eq!((rate.value, rate.grad), (0.5, -0.25)); // σ(0), −σ(0)²
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn eta_derivative(self) -> impl PairLoss {
         WinRate { eta: self.eta }
     }
@@ -222,6 +252,15 @@ pub struct RaoKupperTie {
 impl RaoKupperTie {
     /// ∂L/∂η = −σ(z − η) − σ(−z − η) − 2/(e²ᵑ − 1) as a function of the margin: its value is ∂L/∂η, its derivatives are
     /// those of that number with respect to z. It goes where a loss goes.
+    ///
+    /// ```
+    /// use pairwise_loss::{PairLoss, RaoKupper};
+    ///
+    /// // η = log 3: −¼ − ¼ − 2/(9 − 1)
+    /// let rate = RaoKupper::new(3.0_f64.ln())?.tie().eta_derivative().eval(0.0_f64, 0.0);
+    /// assert!((rate.value + 0.75).abs() < 1e-15);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn eta_derivative(self) -> impl PairLoss {
         TieRate { eta: self.eta, rate: self.rate }
     }

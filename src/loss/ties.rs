@@ -1,7 +1,8 @@
 /// The probabilities of the three outcomes of a comparison that may end in a tie.
 ///
 /// Made by [`RaoKupper::probabilities`](crate::RaoKupper::probabilities) and
-/// [`Davidson::probabilities`](crate::Davidson::probabilities).
+/// [`Davidson::probabilities`](crate::Davidson::probabilities). Each is in [0, 1] and rounded once, so that their sum
+/// is 1 but for these roundings; NaN where the margin is NaN.
 ///
 /// ```
 /// use pairwise_loss::Davidson;

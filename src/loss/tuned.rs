@@ -48,6 +48,12 @@ pub struct Tuned<L> {
 
 impl<L: PairLoss> Tuned<L> {
     /// The loss as it is: scale 1, margin 0, no smoothing.
+    ///
+    /// ```
+    /// use pairwise_loss::{Logistic, PairLoss, Tuned};
+    ///
+    /// assert_eq!(Tuned::new(Logistic).eval(1.0_f64, 0.0), Logistic.eval(1.0, 0.0));
+    /// ```
     #[must_use]
     pub fn new(loss: L) -> Self {
         Self { loss, scale: 1.0, margin: 0.0, flipped: 0.0, kept: (1.0, 0.0) }

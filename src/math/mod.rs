@@ -40,6 +40,10 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 ///
 /// This trait is sealed: the crate implements it for its own working precisions.
 ///
+/// # Accuracy
+/// For scores of at most 32 bits a number is one `f64`, and functions err by a few units in its last place. For `f64`
+/// scores it is a sum of two: about 106 bits where only + − × ÷ are involved, about 57 from exponentials and logarithms.
+///
 /// ```
 /// use pairwise_loss::{Jet, PairLoss, Working};
 ///
@@ -81,9 +85,28 @@ pub trait Working:
 
     /// `high + low`, a constant to more than the precision of one `f64`; |low| is at most half a unit in the
     /// last place of high.
+    ///
+    /// ```
+    /// use pairwise_loss::{Jet, PairLoss, Working};
+    ///
+    /// /// z − log 2, of which an `f64` has 53 bits.
+    /// #[derive(Clone, Copy)]
+    /// struct Shifted;
+    ///
+    /// impl PairLoss for Shifted {
+    ///     #[inline(always)]
+    ///     fn jet<W: Working>(self, z: W) -> Jet<W> {
+    ///         let ln_2 = W::constant_pair(core::f64::consts::LN_2, 2.3190468138462996e-17);
+    ///         Jet { value: z - ln_2, grad: W::constant(1.0), hess: W::constant(0.0) }
+    ///     }
+    /// }
+    ///
+    /// // log 2 = 0.693147180559945309417…; what the next bits come to is left.
+    /// assert_eq!(Shifted.eval(core::f64::consts::LN_2, 0.0).value, -2.3190468138462996e-17);
+    /// ```
     fn constant_pair(high: f64, low: f64) -> Self;
 
-    /// Whether the number is ±0.
+    /// Whether the number is ±0. For an example see [`mixed_jet`](crate::PairLoss::mixed_jet).
     fn is_zero(self) -> Self::Mask;
 
     /// Whether `self < other`; false where one of them is NaN.
@@ -98,16 +121,75 @@ pub trait Working:
     fn is_negative(self) -> Self::Mask;
 
     /// `yes` where the mask holds, `no` elsewhere.
+    ///
+    /// ```
+    /// use pairwise_loss::{Jet, PairLoss, Working};
+    ///
+    /// /// max(0, 1 − z)².
+    /// #[derive(Clone, Copy)]
+    /// struct OneSided;
+    ///
+    /// impl PairLoss for OneSided {
+    ///     #[inline(always)]
+    ///     fn jet<W: Working>(self, z: W) -> Jet<W> {
+    ///         let gap = -z + 1.0;
+    ///         let (open, active) = (W::constant(0.0).lt(gap), gap.positive_part());
+    ///         // Where it is not 2, 0 or NaN as `active` is.
+    ///         let hess = W::select(open, W::constant(2.0), active);
+    ///         Jet { value: active * active, grad: active * -2.0, hess }
+    ///     }
+    /// }
+    ///
+    /// let (near, far) = (OneSided.eval(0.5_f32, 0.0), OneSided.eval(3.0_f32, 0.0));
+    /// assert_eq!((near.value, near.grad, near.hess), (0.25, -1.0, 2.0));
+    /// assert_eq!((far.value, far.grad, far.hess), (0.0, 0.0, 0.0));
+    /// ```
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
     /// The magnitude |x|.
     fn abs(self) -> Self;
 
     /// eˣ.
+    ///
+    /// ```
+    /// use pairwise_loss::{Jet, PairLoss, Working};
+    ///
+    /// /// e^(−2z).
+    /// #[derive(Clone, Copy)]
+    /// struct Steep;
+    ///
+    /// impl PairLoss for Steep {
+    ///     #[inline(always)]
+    ///     fn jet<W: Working>(self, z: W) -> Jet<W> {
+    ///         let e = (z * -2.0).exp();
+    ///         Jet { value: e, grad: e * -2.0, hess: e * 4.0 }
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Steep.eval(0.5_f32, 0.0).value, (-1.0_f64).exp() as f32);
+    /// ```
     fn exp(self) -> Self;
 
     /// e^−|x|, from which [`softplus_from`](Working::softplus_from) and
     /// [`sigmoid_from`](Working::sigmoid_from) are computed without another exponential.
+    ///
+    /// ```
+    /// use pairwise_loss::{Jet, Logistic, PairLoss, Working};
+    ///
+    /// /// The logistic loss with one exponential.
+    /// #[derive(Clone, Copy)]
+    /// struct Again;
+    ///
+    /// impl PairLoss for Again {
+    ///     #[inline(always)]
+    ///     fn jet<W: Working>(self, z: W) -> Jet<W> {
+    ///         let (t, y) = (z.exp_neg_abs(), -z);
+    ///         Jet { value: y.softplus_from(t), grad: -y.sigmoid_from(t), hess: W::sigmoid_slope_from(t) }
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Again.eval(1.5_f32, 2.0), Logistic.eval(1.5_f32, 2.0));
+    /// ```
     fn exp_neg_abs(self) -> Self;
 
     /// e^−|x| for derivatives and for sums: where one rounding to 24 bits follows, a shorter polynomial is enough.
@@ -118,6 +200,25 @@ pub trait Working:
     }
 
     /// log(1 + t) for 0 ≤ t ≤ 1.
+    ///
+    /// ```
+    /// use pairwise_loss::{Jet, PairLoss, Working};
+    ///
+    /// /// log(1 + e^−|z|): how much of a pair is undecided.
+    /// #[derive(Clone, Copy)]
+    /// struct Doubt;
+    ///
+    /// impl PairLoss for Doubt {
+    ///     #[inline(always)]
+    ///     fn jet<W: Working>(self, z: W) -> Jet<W> {
+    ///         let t = z.exp_neg_abs();
+    ///         Jet { value: t.ln_1p_unit(), grad: -(z.sign() * (-z.abs()).sigmoid()), hess: W::sigmoid_slope_from(t) }
+    ///     }
+    /// }
+    ///
+    /// let jet = Doubt.eval(0.0_f32, 2.0);
+    /// assert_eq!((jet.value, jet.grad), ((-2.0_f64).exp().ln_1p() as f32, pairwise_loss::sigmoid(-2.0_f32)));
+    /// ```
     fn ln_1p_unit(self) -> Self;
 
     /// The sum of two numbers of the same sign, with less work than `+`.
@@ -181,6 +282,28 @@ pub trait Working:
     }
 
     /// The larger of two; a NaN in `self` stays.
+    ///
+    /// ```
+    /// use pairwise_loss::{Jet, PairLoss, Working};
+    ///
+    /// /// Huber's loss: z²/2 from −1 to 1, |z| − ½ beyond.
+    /// #[derive(Clone, Copy)]
+    /// struct Huber;
+    ///
+    /// impl PairLoss for Huber {
+    ///     #[inline(always)]
+    ///     fn jet<W: Working>(self, z: W) -> Jet<W> {
+    ///         let near = z.max(W::constant(-1.0)).min(W::constant(1.0));
+    ///         // 1 inside, 0 outside.
+    ///         let inside = (-z.abs() + 1.0).sign().positive_part();
+    ///         Jet { value: near * (z - near * 0.5), grad: near, hess: inside }
+    ///     }
+    /// }
+    ///
+    /// let at = |z: f32| Huber.eval(z, 0.0);
+    /// assert_eq!((at(0.5).value, at(0.5).grad, at(0.5).hess), (0.125, 0.5, 1.0));
+    /// assert_eq!((at(-3.0).value, at(-3.0).grad, at(-3.0).hess), (2.5, -1.0, 0.0));
+    /// ```
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         Self::select(self.lt(other), other, self)

@@ -120,10 +120,14 @@ fn bin(excess: u64) -> usize {
 /// ```
 /// use pairwise_loss::{Metrics, Pairs, Ties};
 ///
-/// let metrics = Metrics::of(&Pairs::new(&[0.0, 9.0], &[0.0, 0.0])?);
-/// for bin in metrics.calibration_bins(Ties::Half).iter().filter(|bin| !bin.is_empty()) {
-///     println!("{}-{}: {:?} sure, {:?} right", bin.lower(), bin.upper(), bin.mean_confidence(), bin.accuracy());
-/// }
+/// // A tie, and a win that the model was certain of.
+/// let metrics = Metrics::of(&Pairs::new(&[0.0, 900.0], &[0.0, 0.0])?);
+/// let [first, empty, .., last] = metrics.calibration_bins(Ties::Half);
+/// assert_eq!((first.lower(), first.upper(), first.len()), (0.5, 0.55, 1));
+/// assert_eq!((first.mean_confidence(), first.accuracy()), (Some(0.5), Some(0.5)));
+/// assert_eq!((last.lower(), last.upper(), last.len()), (0.95, 1.0, 1));
+/// assert_eq!((last.mean_confidence(), last.accuracy()), (Some(1.0), Some(1.0)));
+/// assert_eq!((empty.is_empty(), empty.mean_confidence(), empty.accuracy()), (true, None, None));
 /// # Ok::<(), pairwise_loss::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -64,12 +64,15 @@ const NOTHING: i64 = i64::MIN;
 /// let rejected = [1.0_f32, 1.5, 1.0];
 /// let metrics = Metrics::of(&Pairs::new(&chosen, &rejected)?);
 /// assert_eq!((metrics.wins(), metrics.ties(), metrics.losses()), (1, 1, 1));
+/// assert_eq!((metrics.len(), metrics.is_empty(), metrics.nans()), (3, false, 0));
 /// assert_eq!(metrics.accuracy(Ties::Wrong), Some(1.0 / 3.0));
 /// assert_eq!(metrics.accuracy(Ties::Half), Some(0.5));
 /// assert_eq!(metrics.mean_margin(), Some(0.0));
 /// assert_eq!(metrics.mean_reward(), Some(7.0 / 6.0));
 /// assert_eq!((metrics.min_reward(), metrics.max_reward()), (Some(0.5), Some(2.0)));
-/// assert_eq!((metrics.mean_chosen(), metrics.max_rejected()), (Some(3.5 / 3.0), Some(1.5)));
+/// assert_eq!((metrics.mean_chosen(), metrics.mean_rejected()), (Some(3.5 / 3.0), Some(3.5 / 3.0)));
+/// assert_eq!((metrics.min_chosen(), metrics.max_chosen()), (Some(0.5), Some(2.0)));
+/// assert_eq!((metrics.min_rejected(), metrics.max_rejected()), (Some(1.0), Some(1.5)));
 /// # Ok::<(), pairwise_loss::Error>(())
 /// ```
 ///
@@ -119,12 +122,30 @@ struct Rewards {
 
 impl Metrics {
     /// How many integers [`to_sums`](Self::to_sums) returns.
+    ///
+    /// ```
+    /// use pairwise_loss::Metrics;
+    ///
+    /// assert_eq!(Metrics::default().to_sums(), [0; Metrics::SUMS]);
+    /// ```
     pub const SUMS: usize = COUNTS + COUNT;
 
     /// How many integers [`to_extremes`](Self::to_extremes) returns.
+    ///
+    /// ```
+    /// use pairwise_loss::Metrics;
+    ///
+    /// assert_eq!(Metrics::default().to_extremes(), [i64::MIN; Metrics::EXTREMES]);
+    /// ```
     pub const EXTREMES: usize = 4;
 
     /// How many bins [`calibration_bins`](Self::calibration_bins) returns.
+    ///
+    /// ```
+    /// use pairwise_loss::{Metrics, Ties};
+    ///
+    /// assert_eq!(Metrics::default().calibration_bins(Ties::Half).len(), Metrics::BINS);
+    /// ```
     pub const BINS: usize = BINS;
 
     /// The metrics of the pairs of both.
@@ -150,6 +171,18 @@ impl Metrics {
     ///
     /// Pairs counted by [`nans`](Self::nans) are wrong whatever `ties` says, as in TRL, where accuracy is the mean of
     /// `chosen > rejected`.
+    ///
+    /// ```
+    /// use pairwise_loss::{Metrics, Pairs, Ties};
+    ///
+    /// // Won, tied, lost, and one that is not a number.
+    /// let metrics = Metrics::of(&Pairs::new(&[2.0, 1.0, 0.0, f64::NAN], &[1.0, 1.0, 1.0, 1.0])?);
+    /// assert_eq!(metrics.accuracy(Ties::Wrong), Some(1.0 / 4.0));
+    /// assert_eq!(metrics.accuracy(Ties::Half), Some(1.5 / 4.0));
+    /// assert_eq!(metrics.accuracy(Ties::Skip), Some(1.0 / 3.0));
+    /// assert_eq!(Metrics::default().accuracy(Ties::Wrong), None);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn accuracy(&self, ties: Ties) -> Option<f64> {
         let half = u128::from(matches!(ties, Ties::Half));
         let skipped = if matches!(ties, Ties::Skip) { self.ties } else { 0 };
@@ -173,6 +206,15 @@ impl Metrics {
     }
 
     /// The number of pairs whose difference is NaN: a score is NaN, or both are the same ∞.
+    ///
+    /// ```
+    /// use pairwise_loss::{Metrics, Pairs};
+    ///
+    /// let inf = f64::INFINITY;
+    /// let metrics = Metrics::of(&Pairs::new(&[f64::NAN, inf, inf], &[0.0, inf, -inf])?);
+    /// assert_eq!((metrics.nans(), metrics.wins(), metrics.len()), (2, 1, 3));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn nans(&self) -> u64 {
         self.margins.nan
     }
@@ -191,6 +233,15 @@ impl Metrics {
     ///
     /// NaN if the difference of a pair is NaN or differences of +∞ and −∞ meet; an infinite difference otherwise
     /// makes the mean infinite, and so does a mean beyond the range of f64.
+    ///
+    /// ```
+    /// use pairwise_loss::{Metrics, Pairs};
+    ///
+    /// // In f64 the sum of the margins would be 0.
+    /// let metrics = Metrics::of(&Pairs::new(&[1e16, 1.0, 0.0], &[0.0, 0.0, 1e16])?);
+    /// assert_eq!(metrics.mean_margin(), Some(1.0 / 3.0));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn mean_margin(&self) -> Option<f64> {
         let mean = || {
             let mut sum = self.chosen.sum.clone();
@@ -203,6 +254,14 @@ impl Metrics {
     /// The mean of all rewards, chosen and rejected, correctly rounded; `None` without pairs.
     ///
     /// NaN if a reward is NaN or +∞ and −∞ meet; one kind of ∞ makes the mean that ∞.
+    ///
+    /// ```
+    /// use pairwise_loss::{Metrics, Pairs};
+    ///
+    /// let metrics = Metrics::of(&Pairs::new(&[3.0, 1.0], &[0.5, 1.5])?);
+    /// assert_eq!(metrics.mean_reward(), Some((3.0 + 1.0 + 0.5 + 1.5) / 4.0));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn mean_reward(&self) -> Option<f64> {
         self.rewards().mean(2 * u128::from(self.len()))
     }
@@ -374,6 +433,17 @@ impl Metrics {
     /// The greatest chosen reward, the greatest negated chosen reward, and the same of the rejected rewards, each as
     /// an integer that orders as [`f64::total_cmp`] does: the bits of the f64 as i64, the lower 63 of them flipped if
     /// it is negative. `i64::MIN` where there is no reward that isn't NaN.
+    ///
+    /// ```
+    /// use pairwise_loss::{Metrics, Pairs};
+    ///
+    /// let metrics = Metrics::of(&Pairs::new(&[2.0], &[-1.0])?);
+    /// let bits = |x: f64| x.to_bits() as i64;
+    /// let [chosen, negated_chosen, rejected, negated_rejected] = metrics.to_extremes();
+    /// assert_eq!((chosen, negated_rejected), (bits(2.0), bits(1.0)));
+    /// assert_eq!((negated_chosen, rejected), (bits(-2.0) ^ i64::MAX, bits(-1.0) ^ i64::MAX));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn to_extremes(&self) -> [i64; Self::EXTREMES] {
         let extremes = |rewards: &Rewards| [rewards.greatest, rewards.greatest_negated];
         let ([a, b], [c, d]) = (extremes(&self.chosen), extremes(&self.rejected));

@@ -44,9 +44,23 @@ const LIMIT: i128 = 1 << (62 + 64);
 
 impl ScoreSum {
     /// The empty sum.
+    ///
+    /// ```
+    /// use pairwise_loss::ScoreSum;
+    ///
+    /// assert_eq!(ScoreSum::ZERO.merge(ScoreSum::of(0.5)), ScoreSum::of(0.5));
+    /// ```
     pub const ZERO: Self = Self(0);
 
-    /// A sum of one term.
+    /// A sum of one term, rounded to a multiple of 2⁻⁶³; NaN for a term that is none or not below 2⁶².
+    ///
+    /// ```
+    /// use pairwise_loss::ScoreSum;
+    ///
+    /// assert_eq!(ScoreSum::of(0.75).value(), 0.75);
+    /// assert_eq!(ScoreSum::of(1e-30), ScoreSum::ZERO); // to a multiple of 2⁻⁶³
+    /// assert!(ScoreSum::of(1e20).is_nan()); // 2⁶² and more
+    /// ```
     pub fn of(term: f64) -> Self {
         let units = (term * UNITS) as i128;
         if term.abs() < NEAR {
@@ -64,6 +78,14 @@ impl ScoreSum {
     const SPOILED: Self = Self(1);
 
     /// The sum of both, whatever they were made of.
+    ///
+    /// ```
+    /// use pairwise_loss::ScoreSum;
+    ///
+    /// let [a, b, c] = [1e15, 0.1, -1e15].map(ScoreSum::of);
+    /// assert_eq!(a.merge(b).merge(c), a.merge(c).merge(b));
+    /// assert_eq!(a.merge(b).merge(c).value(), 0.1);
+    /// ```
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         let sum = (self.0 & !1).wrapping_add(other.0 & !1);
@@ -72,17 +94,38 @@ impl ScoreSum {
     }
 
     /// −1 times the sum.
+    ///
+    /// ```
+    /// use pairwise_loss::ScoreSum;
+    ///
+    /// assert_eq!(ScoreSum::of(0.1).merge(ScoreSum::of(0.1).negated()), ScoreSum::ZERO);
+    /// ```
     #[must_use]
     pub fn negated(self) -> Self {
         if self.is_nan() { self } else { Self(-self.0) }
     }
 
-    /// The sum, correctly rounded.
+    /// The sum, correctly rounded; NaN where [`is_nan`](Self::is_nan).
+    ///
+    /// ```
+    /// use pairwise_loss::ScoreSum;
+    ///
+    /// // 2⁵³ + 1 + 2⁻¹⁰ is above the middle of two f64.
+    /// let sum = ScoreSum::of(9007199254740992.0).merge(ScoreSum::of(1.0)).merge(ScoreSum::of(1.0 / 1024.0));
+    /// assert_eq!(sum.value(), 9007199254740994.0);
+    /// ```
     pub fn value(self) -> f64 {
         if self.is_nan() { f64::NAN } else { (self.0 >> 1) as f64 * PLACE }
     }
 
     /// Whether a term was not a number below 2⁶², or the sum is not.
+    ///
+    /// ```
+    /// use pairwise_loss::ScoreSum;
+    ///
+    /// let sum = ScoreSum::of(1.0).merge(ScoreSum::of(f64::INFINITY));
+    /// assert!(sum.is_nan() && sum.merge(ScoreSum::of(f64::NEG_INFINITY)).is_nan()); // for good
+    /// ```
     pub fn is_nan(self) -> bool {
         self.0 & 1 == 1
     }
@@ -109,9 +152,24 @@ impl ScoreSum {
     }
 
     /// The number of limbs.
+    ///
+    /// ```
+    /// use pairwise_loss::ScoreSum;
+    ///
+    /// assert_eq!(ScoreSum::ZERO.to_limbs(), [0; ScoreSum::LIMBS]);
+    /// ```
     pub const LIMBS: usize = 4;
 
-    /// The sum of which these are the limbs, or the sums of the limbs of parts.
+    /// The sum of which these are the limbs, or the sums of the limbs of parts, at most 2²⁰ of them. NaN where a part
+    /// was NaN, or the sum is not below 2⁶².
+    ///
+    /// ```
+    /// use pairwise_loss::ScoreSum;
+    ///
+    /// let sum = ScoreSum::of(-0.75);
+    /// assert_eq!(ScoreSum::from_limbs(sum.to_limbs()), sum);
+    /// assert!(ScoreSum::from_limbs([0, 0, 0, 2]).is_nan()); // two of the parts were
+    /// ```
     pub fn from_limbs(limbs: [i64; Self::LIMBS]) -> Self {
         let [low, middle, high, spoiled] = limbs.map(i128::from);
         if spoiled != 0 || high.abs() >= 1 << 42 {

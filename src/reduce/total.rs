@@ -74,6 +74,13 @@ pub struct Total {
 impl Total {
     /// How many integers [`as_limbs`](Self::as_limbs) returns and [`from_limbs`](Self::from_limbs)
     /// takes.
+    ///
+    /// ```
+    /// use pairwise_loss::Total;
+    ///
+    /// assert_eq!(Total::from_limbs(&[0; Total::LIMBS])?, Total::default());
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub const LIMBS: usize = 2 * LIMBS + 4;
 
     /// The total of the terms of both.
@@ -95,6 +102,15 @@ impl Total {
     }
 
     /// Σ w·loss, correctly rounded; ±∞ where it exceeds f64, 0 without terms.
+    ///
+    /// ```
+    /// use pairwise_loss::Total;
+    ///
+    /// let total: Total = [1e16, 1.0, -1e16].into_iter().collect();
+    /// assert_eq!(total.sum(), 1.0);
+    /// let infinite: Total = [f64::MAX, f64::MAX].into_iter().collect();
+    /// assert_eq!((infinite.sum(), Total::default().sum()), (f64::INFINITY, 0.0));
+    /// ```
     pub fn sum(&self) -> f64 {
         self.non_finite().value().unwrap_or_else(|| self.terms().to_f64())
     }
@@ -137,11 +153,28 @@ impl Total {
     }
 
     /// Σ w, correctly rounded; 0 without terms.
+    ///
+    /// ```
+    /// use pairwise_loss::{Logistic, Pairs};
+    ///
+    /// let pairs = Pairs::new(&[0.0_f32; 3], &[0.0; 3])?.with_weights(&[0.5, 0.0, 2.0])?;
+    /// assert_eq!(pairs.total(Logistic).total_weight(), 2.5);
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn total_weight(&self) -> f64 {
         self.weights().to_f64()
     }
 
     /// The number of terms: of pairs with a weight above 0.
+    ///
+    /// ```
+    /// use pairwise_loss::{Logistic, Pairs};
+    ///
+    /// let pairs = Pairs::new(&[0.0_f32; 3], &[0.0; 3])?.with_weights(&[0.5, 0.0, 2.0])?;
+    /// let total = pairs.total(Logistic);
+    /// assert_eq!((total.len(), total.is_empty()), (2, false));
+    /// # Ok::<(), pairwise_loss::Error>(())
+    /// ```
     pub fn len(&self) -> u64 {
         self.count(TERMS)
     }
