@@ -25,7 +25,7 @@ pub(super) fn join<A: Default + Send, B: Default + Send>(
     let (mut a, mut b) = (A::default(), B::default());
     let (mut first, mut second) = (Some(first), Some(second));
     both(&mut || a = first.take().map_or_else(A::default, |first| first()), &mut || {
-        b = second.take().map_or_else(B::default, |second| second())
+        b = second.take().map_or_else(B::default, |second| second());
     });
     (a, b)
 }
