@@ -676,7 +676,10 @@ fn kinks_at_tiny_margins() {
 /// so small that the careful precision has to settle it.
 #[test]
 fn margins_that_cancel_all_but_a_trifle() {
-    let power = |k: i32| 2_f64.powi(k);
+    let power = |k: i32| match k + 1022 {
+        0.. => f64::from_bits(((k + 1023) as u64) << 52),
+        _ => f64::from_bits(1 << (k + 1074)),
+    };
     for margin in [1.0, power(60), power(1023)] {
         let hinge = Hinge::new(margin).expect("finite");
         let squared = SquaredHinge::new(margin).expect("finite");
@@ -709,4 +712,9 @@ fn margins_that_cancel_all_but_a_trifle() {
     let d = power(-46);
     let shares = RaoKupper::new(f64::MAX).expect("finite").probabilities(-f64::MAX, d);
     assert_eq!((shares.win, shares.tie, shares.loss), (0.0, 0.5 - d / 4.0, 0.5 + d / 4.0));
+    // Beside 1 there is no difference between two exponentials of trifles, whichever precision has to settle it.
+    let tie = RaoKupper::new(1e-45).expect("finite").tie();
+    let same = Tuned::new(tie).eval(2.656e-320, 0.0);
+    assert_eq!(tie.eval(2.656e-320, 0.0), same);
+    assert_eq!(same.grad, 0.0);
 }

@@ -300,7 +300,8 @@ impl<M: Fma> Working for Wide<M> {
             return Self::from_f64(if x.is_nan() { x } else { end });
         }
         if self.exponent < -120 {
-            return Self::from_f64(1.0) + self;
+            // Without what is too small beside 1: the difference of two such is 0 in the other precision too.
+            return (self.head() + 1.0).head();
         }
         let argument = self.to_double();
         let scaled = x * core::f64::consts::LOG2_E;
