@@ -62,3 +62,16 @@ fn every_level_weighs_alike() {
     }
     assert!(finite > 50_000, "{finite}");
 }
+
+/// −½·w/n is the largest number, whose rounded parts have products beyond it.
+#[test]
+fn every_level_reaches_the_largest_number() {
+    let pairs = Pairs::new(&[1.0], &[1.0]).and_then(|pairs| pairs.with_weights(&[f64::MAX]));
+    let pairs = pairs.expect("a weight");
+    for level in Level::available() {
+        let (mut gradient, over) = ([1.0], Reduction::Over(0.5));
+        let pairs = pairs.with_level(level);
+        pairs.loss_and_margin_gradient(Logistic, over, &mut gradient).expect("a normaliser");
+        assert_eq!(gradient, [-f64::MAX], "{level}");
+    }
+}

@@ -9,9 +9,9 @@
 //!     loss inlined have the bits of the scalar function, special values included.
 
 use pairwise_loss::{
-    Comparisons, Error, Exponential, Hinge, Ipo, Jet, Level, Logistic, PairLoss, Pairs, Reduction,
-    RobustLogistic, Score, SquaredHinge, Tuned, Working, log_sigmoid, log_win_probability, logit,
-    sigmoid, softplus, win_probability, win_probability_from_strengths,
+    Comparisons, Error, Exponential, Hinge, Ipo, Jet, Level, Logistic, PairLoss, Pairs, RaoKupper,
+    Reduction, RobustLogistic, Score, SquaredHinge, Tuned, Working, log_sigmoid,
+    log_win_probability, logit, sigmoid, softplus, win_probability, win_probability_from_strengths,
 };
 use reference::{Options, Real};
 
@@ -670,4 +670,51 @@ fn kinks_at_tiny_margins() {
         pairs.gradients_into(at_zero, &mut gradient).expect("equal lengths");
         assert_eq!(gradient, [expected, 0.0], "{z:e}");
     }
+}
+
+/// A margin that cancels all of the difference but what is more than 250 binary places below: also where the result is
+/// so small that the careful precision has to settle it.
+#[test]
+fn margins_that_cancel_all_but_a_trifle() {
+    let power = |k: i32| match k + 1022 {
+        0.. => f64::from_bits(((k + 1023) as u64) << 52),
+        _ => f64::from_bits(1 << (k + 1074)),
+    };
+    for margin in [1.0, power(60), power(1023)] {
+        let hinge = Hinge::new(margin).expect("finite");
+        let squared = SquaredHinge::new(margin).expect("finite");
+        // m − (m − x) = x.
+        for k in [-300, -470, -500, -537, -538, -960, -1074] {
+            let x = power(k);
+            let jet = hinge.eval(margin, x);
+            assert_eq!((jet.value, jet.grad, jet.hess), (x, -1.0, 0.0), "{margin:e}, 2^{k}");
+            assert_eq!(hinge.eval(margin, -x).value, 0.0, "{margin:e}, 2^{k}");
+            let jet = squared.eval(margin, x);
+            let square = if k >= -537 { power(2 * k) } else { 0.0 };
+            assert_eq!(
+                (jet.value, jet.grad, jet.hess),
+                (square, -2.0 * x, 2.0),
+                "{margin:e}, 2^{k}"
+            );
+            let tuned = Tuned::new(Hinge::new(1.0).expect("finite")).scale(3.0).expect("positive");
+            let tuned = tuned.margin(margin).expect("finite");
+            // 1 + 3·x.
+            assert_eq!((tuned.eval(margin, x).value, tuned.eval(margin, x).grad), (1.0, -3.0));
+            // The same margin as a column of the batch.
+            let at_zero = SquaredHinge::new(0.0).expect("finite");
+            let (chosen, rejected, margins, mut out) = ([margin], [x], [margin], [1.0]);
+            let pairs = Pairs::new(&chosen, &rejected).and_then(|p| p.with_margins(&margins));
+            pairs.and_then(|pairs| pairs.losses_into(at_zero, &mut out)).expect("lengths");
+            assert_eq!(out, [square], "{margin:e}, 2^{k}");
+        }
+    }
+    // σ(d) = ½ + d/4 beside 0, and z − η is twice the largest number.
+    let d = power(-46);
+    let shares = RaoKupper::new(f64::MAX).expect("finite").probabilities(-f64::MAX, d);
+    assert_eq!((shares.win, shares.tie, shares.loss), (0.0, 0.5 - d / 4.0, 0.5 + d / 4.0));
+    // Beside 1 there is no difference between two exponentials of trifles, whichever precision has to settle it.
+    let tie = RaoKupper::new(1e-45).expect("finite").tie();
+    let same = Tuned::new(tie).eval(2.656e-320, 0.0);
+    assert_eq!(tie.eval(2.656e-320, 0.0), same);
+    assert_eq!(same.grad, 0.0);
 }

@@ -1,13 +1,10 @@
 //! A fused multiply-add for machines that have none.
 
-/// Splits a number into two of at most 26 bits each: rounded to 26 bits, and the rest. Beside the end of the range, where
-/// rounding would leave it, the first is cut off and the second has 27.
+/// Splits a number, not beside the end of the range, into two of at most 26 bits each: rounded to 26 bits, and the rest.
 #[inline(always)]
 fn split(a: f64) -> (f64, f64) {
     const REST: u64 = (1 << 27) - 1;
-    let cut = f64::from_bits(a.to_bits() & !REST);
-    let rounded = f64::from_bits(a.to_bits().wrapping_add(1 << 26) & !REST);
-    let high = if rounded.abs() < f64::INFINITY { rounded } else { cut };
+    let high = f64::from_bits(a.to_bits().wrapping_add(1 << 26) & !REST);
     (high, a - high)
 }
 
@@ -26,14 +23,17 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 /// correctly rounded sums: proved algorithms using rounding to odd*, IEEE Trans. Computers 57(4), 2008).
 /// Branch-free, so that loops over it vectorise.
 ///
-/// Domain: the bits are those of the hardware instruction while a·b is 0 or 2⁻⁹⁰⁰ < |a·b| < 2¹⁰²³, and the result is
-/// finite; the formulas of this crate stay inside. An infinite operand gives NaN.
+/// Domain: the bits are those of the hardware instruction while a·b is 0 or 2⁻⁹⁰⁰ < |a·b|, and while a·b rounded
+/// and the result are finite; the formulas of this crate stay inside. An infinite operand gives NaN.
 #[inline(always)]
 pub(crate) fn mul_add(a: f64, b: f64, c: f64) -> f64 {
     let product = a * b;
-    let (a_high, a_low) = split(a);
-    let (b_high, b_low) = split(b);
-    let error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low);
+    // A quarter of it, of the factor that may be large: parts rounded up, and their product, are in the range then.
+    let (for_a, for_b) = if a.abs() > 2.0 { (0.25, 1.0) } else { (1.0, 0.25) };
+    let (a_high, a_low) = split(a * for_a);
+    let (b_high, b_low) = split(b * for_b);
+    let rest = ((product * 0.25 - a_high * b_high) - a_low * b_high) - a_high * b_low;
+    let error = (a_low * b_low - rest) * 4.0;
     let (low_sum, low_error) = two_sum(c, error);
     let (sum, sum_error) = two_sum(product, low_sum);
     let (rest, rest_error) = two_sum(low_error, sum_error);
@@ -103,7 +103,7 @@ mod tests {
             let (a, b, c) = (number(large), number(1023 + 1022 - large), number(2044 - shift));
             let (b, c) = if i % 3 == 0 { (b, -(a * b)) } else { (b / 2.0, c) };
             let expected = f64::mul_add(a, b, c);
-            if !expected.is_finite() || (a * b).abs() >= f64::MAX / 2.0 {
+            if !expected.is_finite() || !(a * b).is_finite() {
                 continue;
             }
             checked += 1;
@@ -114,6 +114,22 @@ mod tests {
         for (b, c) in [(0.75, 0.0), (1e-3, 7.0), (-0.3, 1e300), (0.125, -f64::MAX / 8.0)] {
             assert_eq!(mul_add(f64::MAX, b, c).to_bits(), f64::mul_add(f64::MAX, b, c).to_bits());
         }
+        // Products so near the end that those of rounded parts are beyond it.
+        assert_eq!(mul_add(f64::MAX / 2.0, 2.0, -f64::MAX), 0.0);
+        let mut near = 0;
+        for _ in 0..100_000 {
+            let exponent = 1 + next() % 2045;
+            let a = f64::from_bits((exponent << 52) | (next() & ((1 << 52) - 1)));
+            let b = f64::MAX / a * (1.0 - (next() % 64) as f64 * f64::EPSILON);
+            let c = -(a * b) + f64::MAX * f64::EPSILON * (next() % 3) as f64;
+            let expected = f64::mul_add(a, b, c);
+            if !b.is_finite() || !(a * b).is_finite() {
+                continue;
+            }
+            near += 1;
+            assert_eq!(mul_add(a, b, c).to_bits(), expected.to_bits(), "{a:e} {b:e} {c:e}");
+        }
+        assert!(near > 40_000, "{near}");
     }
 
     #[test]

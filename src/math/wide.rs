@@ -3,17 +3,20 @@
 //! (a) `significand · 2^exponent` with 1 ≤ |significand| < 2, or a significand of 0, ±∞ or NaN. Nothing inside a
 //!     formula underflows or overflows; the one rounding at the end meets subnormals and overflow.
 //! (b) Branches freely: it serves the few results that [`Double`] doubts, never a loop.
-//! (c) Shares the kernels e^r and log(1 + t) with [`Double`], so that there is one formula for each.
+//! (c) What a sum is too large to hold is kept beside it: another number may cancel the large part.
+//! (d) Shares the kernels e^r and log(1 + t) with [`Double`], so that there is one formula for each.
 
 use super::double::{Double, LN_2, exp_reduced};
 use super::lanes::{Fma, Lanes, Mask};
 use super::{Precision, Working, sealed};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
-/// A number of about 100 bits with an unbounded exponent.
+/// A number of about 100 bits with an unbounded exponent, and what is too small to be among them.
 pub struct Wide<M> {
     significand: Double<M, 1>,
     exponent: i64,
+    /// A significand and an exponent more than [`GAP`] below, or 0; where `significand` is 0, so is this.
+    far: (Double<M, 1>, i64),
 }
 
 impl<M> Clone for Wide<M> {
@@ -31,6 +34,9 @@ const LN_2_REST: f64 = 5.707708438416212e-34;
 /// Beyond this magnitude e^x is 0 or ∞ for every purpose: no product with weights and scales brings it back.
 const EXP_END: f64 = 1e6;
 
+/// Exponents up to so far apart share a significand.
+const GAP: i64 = 250;
+
 /// 2^k for −1022 ≤ k ≤ 1023.
 #[inline]
 fn power_of_two(k: i64) -> f64 {
@@ -41,10 +47,7 @@ impl<M: Fma> Wide<M> {
     fn new(significand: Double<M, 1>, exponent: i64) -> Self {
         let [high] = significand.high.to_array();
         if high == 0.0 || !high.is_finite() {
-            return Self {
-                significand: Double::new(significand.high, Lanes::splat(0.0)),
-                exponent: 0,
-            };
+            return Self::near(Double::new(significand.high, Lanes::splat(0.0)), 0);
         }
         if high.abs() < f64::MIN_POSITIVE {
             // A subnormal score, exact after scaling.
@@ -59,7 +62,50 @@ impl<M: Fma> Wide<M> {
         let (first, second) = (power_of_two(-(k / 2)), power_of_two(-(k - k / 2)));
         let scaled =
             Double::new(significand.high * first * second, significand.low * first * second);
-        Self { significand: scaled.normalized(), exponent: exponent + k }
+        Self::near(scaled.normalized(), exponent + k)
+    }
+
+    fn near(significand: Double<M, 1>, exponent: i64) -> Self {
+        Self { significand, exponent, far: (Double::splat(0.0, 0.0), 0) }
+    }
+
+    fn head(self) -> Self {
+        Self::near(self.significand, self.exponent)
+    }
+
+    fn rest(self) -> Self {
+        Self::near(self.far.0, self.far.1)
+    }
+
+    fn has_rest(self) -> bool {
+        self.far.0.high.to_array()[0] != 0.0
+    }
+
+    /// A head and a number that is far below it.
+    fn with_rest(self, rest: Self) -> Self {
+        Self { far: (rest.significand, rest.exponent), ..self }
+    }
+
+    /// The sum of two heads.
+    fn plus(self, b: Self) -> Self {
+        let (a, b) = (self.head(), b.head());
+        if a.is_zero() && b.is_zero() {
+            return Self::from_f64(a.high() + b.high());
+        }
+        if b.is_zero() {
+            return a;
+        }
+        if a.is_zero() {
+            return b;
+        }
+        let (large, small) = if a.exponent < b.exponent { (b, a) } else { (a, b) };
+        let gap = large.exponent - small.exponent;
+        if gap > GAP {
+            return large.with_rest(small);
+        }
+        let power = Lanes::splat(power_of_two(-gap));
+        let small = Double::new(small.significand.high * power, small.significand.low * power);
+        Self::new(large.significand + small, large.exponent)
     }
 
     fn from_f64(x: f64) -> Self {
@@ -79,7 +125,8 @@ impl<M: Fma> Wide<M> {
     }
 
     pub(crate) fn times_power_of_two(self, k: i64) -> Self {
-        Self { significand: self.significand, exponent: self.exponent + k }
+        let far = (self.far.0, self.far.1 + k);
+        Self { significand: self.significand, exponent: self.exponent + k, far }
     }
 
     pub(crate) fn ln_2() -> Self {
@@ -133,30 +180,23 @@ impl<M: Fma> Wide<M> {
 impl<M: Fma> Neg for Wide<M> {
     type Output = Self;
     fn neg(self) -> Self {
-        Self { significand: -self.significand, exponent: self.exponent }
+        let far = (-self.far.0, self.far.1);
+        Self { significand: -self.significand, exponent: self.exponent, far }
     }
 }
 
 impl<M: Fma> Add for Wide<M> {
     type Output = Self;
     fn add(self, b: Self) -> Self {
-        if !self.is_finite() || !b.is_finite() || self.high() == 0.0 && b.high() == 0.0 {
+        if !self.is_finite() || !b.is_finite() {
             return Self::from_f64(self.high() + b.high());
         }
-        if b.high() == 0.0 {
-            return self;
+        let sum = self.plus(b);
+        if !(self.has_rest() || b.has_rest()) {
+            return sum;
         }
-        if self.high() == 0.0 {
-            return b;
-        }
-        let (large, small) = if self.exponent < b.exponent { (b, self) } else { (self, b) };
-        let gap = large.exponent - small.exponent;
-        if gap > 250 {
-            return large;
-        }
-        let power = Lanes::splat(power_of_two(-gap));
-        let small = Double::new(small.significand.high * power, small.significand.low * power);
-        Self::new(large.significand + small, large.exponent)
+        let rest = self.rest().plus(b.rest()).plus(sum.rest());
+        sum.plus(rest)
     }
 }
 
@@ -173,7 +213,11 @@ impl<M: Fma> Mul for Wide<M> {
         if !self.is_finite() || !b.is_finite() || self.high() == 0.0 || b.high() == 0.0 {
             return Self::from_f64(self.high() * b.high());
         }
-        Self::new(self.significand * b.significand, self.exponent + b.exponent)
+        let product = Self::new(self.significand * b.significand, self.exponent + b.exponent);
+        if !(self.has_rest() || b.has_rest()) {
+            return product;
+        }
+        product + (self.rest() * b.head() + self.head() * b.rest())
     }
 }
 
@@ -183,7 +227,8 @@ impl<M: Fma> Div for Wide<M> {
         if !self.is_finite() || !b.is_finite() || self.high() == 0.0 || b.high() == 0.0 {
             return Self::from_f64(self.high() / b.high());
         }
-        Self::new(self.significand / b.significand, self.exponent - b.exponent)
+        let quotient = Self::new(self.significand / b.significand, self.exponent - b.exponent);
+        if self.has_rest() { quotient + self.rest() / b } else { quotient }
     }
 }
 
@@ -255,7 +300,8 @@ impl<M: Fma> Working for Wide<M> {
             return Self::from_f64(if x.is_nan() { x } else { end });
         }
         if self.exponent < -120 {
-            return Self::from_f64(1.0) + self;
+            // Without what is too small beside 1: the difference of two such is 0 in the other precision too.
+            return (self.head() + 1.0).head();
         }
         let argument = self.to_double();
         let scaled = x * core::f64::consts::LOG2_E;
