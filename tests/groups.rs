@@ -280,8 +280,8 @@ fn check<T: Number>(batch: &Batch<T>) -> f64 {
     let total = groups.total(Logistic);
     let losses: Vec<Real> = losses.iter().map(|x| Real::new(x.wide())).collect();
     assert_eq!(total.len(), counted);
-    assert_eq!(total.sum(), sum(&losses).nearest().expect("a sum"));
-    assert_eq!(total.total_weight(), weights.nearest().expect("a sum"));
+    assert_eq!(total.sum(), sum(&losses).nearest::<f64>().expect("a sum"));
+    assert_eq!(total.total_weight(), weights.nearest::<f64>().expect("a sum"));
     for reduction in REDUCTIONS {
         let divisor = match reduction {
             Reduction::Sum => Real::one(),

@@ -3,8 +3,8 @@
 //! compile.
 
 mod comparisons;
-mod custom;
+pub mod custom;
 mod errors;
 mod identities;
-mod product;
-mod support;
+pub mod product;
+pub mod support;
