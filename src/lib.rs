@@ -46,7 +46,7 @@
 //! (`f64`). Where terms of both signs meet, 0.55 ulp down to half the largest of them, and 1/16 ulp of that term more beside
 //! the zero. NaN results are one canonical NaN.
 
-#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod batch;

@@ -383,3 +383,60 @@ mod sealed {
     /// Keeps [`Working`](super::Working) to this crate's types.
     pub trait Sealed {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Double, Lanes, Precision, Software, Wide};
+
+    fn value<W: Precision<Software, 1>>(x: W) -> f64 {
+        x.round().0.to_array()[0]
+    }
+
+    /// What a user's loss in pieces is made of.
+    fn choices<W: Precision<Software, 1>>() {
+        for (x, sign) in [(-2.5, -1.0), (-1e-300, -1.0), (0.0, 0.0), (1e-300, 1.0), (3.0, 1.0)] {
+            let w = W::constant(x);
+            assert_eq!(value(w.sign()), sign, "{x}");
+            assert_eq!(value(w.abs()), x * sign, "{x}");
+            assert_eq!(value(w.positive_part()), if sign > 0.0 { x } else { 0.0 }, "{x}");
+            assert_eq!(value(w.negative_part()), if sign < 0.0 { x } else { 0.0 }, "{x}");
+            for y in [-3.0, -2.5, 0.0, 1e-301, 4.0] {
+                let other = W::constant(y);
+                assert_eq!(value(w.min(other)), if y < x { y } else { x }, "{x} {y}");
+                assert_eq!(value(w.max(other)), if y < x { x } else { y }, "{x} {y}");
+            }
+        }
+        let (nan, one) = (W::constant(f64::NAN), W::constant(1.0));
+        for w in [nan.sign(), nan.positive_part(), nan.negative_part(), nan.min(one), nan.max(one)]
+        {
+            assert!(value(w).is_nan());
+        }
+    }
+
+    #[test]
+    fn choices_in_every_working_precision() {
+        choices::<Lanes<Software, 1>>();
+        choices::<Double<Software, 1>>();
+        choices::<Wide<Software>>();
+    }
+
+    /// σ(±log 3) = ¾ and ¼, S(±log 3) = log 4 and log 4 − log 3.
+    fn functions<W: Precision<Software, 1>>() {
+        let ln_3 = 3.0_f64.ln();
+        for (x, sigmoid, softplus) in [
+            (0.0, 0.5, 2.0_f64.ln()),
+            (ln_3, 0.75, 4.0_f64.ln()),
+            (-ln_3, 0.25, (4.0_f64 / 3.0).ln()),
+        ] {
+            assert!((value(W::constant(x).sigmoid()) - sigmoid).abs() < 1e-15, "{x}");
+            assert!((value(W::constant(x).softplus()) - softplus).abs() < 1e-15, "{x}");
+        }
+    }
+
+    #[test]
+    fn functions_in_every_working_precision() {
+        functions::<Lanes<Software, 1>>();
+        functions::<Double<Software, 1>>();
+        functions::<Wide<Software>>();
+    }
+}
