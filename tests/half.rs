@@ -251,7 +251,7 @@ fn pairs_are_within<T: Sixteen>(pairs: usize, seed: u64) {
     println!("{}: at worst {worst:?} ulp, {missed} of {pairs}", core::any::type_name::<T>());
     // Not a comparison of nothing either.
     assert!(worst.iter().all(|worst| (0.49..=FOUND).contains(worst)), "{worst:?}");
-    assert!(missed < pairs / 256, "{missed}");
+    assert!(missed < (pairs / 256) as u64, "{missed}");
 }
 
 #[test]
