@@ -437,7 +437,8 @@ fn fused<T: Number, L: PairLoss>(
     if sum.is_nan() || value.is_nan() {
         // A loss may be beyond the format and the sum not.
         assert!(sum.is_nan() == value.is_nan() || sizes.is_infinite(), "{value:?} for {sum:?}");
-    } else if sizes.is_finite() && over.abs() > 1e-30 && over.abs() < 1e30 {
+    } else if sum.is_finite() && sizes.is_finite() && over.abs() > 1e-30 && over.abs() < 1e30 {
+        // A sum may be beyond the format where what it is divided into is not.
         let allowed = sizes * T::epsilon().wide() + unit / over.abs() * T::epsilon().wide();
         assert!((sum - value).abs() <= allowed, "{value:?} for {sum:?}");
     }
