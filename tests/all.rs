@@ -39,7 +39,7 @@ use properties::{custom, product, support};
 
 #[test]
 fn no_file_is_forgotten() {
-    let listed = include_str!("all.rs");
+    let (listed, manifest) = (include_str!("all.rs"), include_str!("../Cargo.toml"));
     let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut files = 0;
     for entry in tests.read_dir().expect("the folder of the tests") {
@@ -50,6 +50,9 @@ fn no_file_is_forgotten() {
         {
             files += 1;
             assert!(listed.contains(&format!("mod {name};")), "{name}");
+            // Else it would be built and run a second time.
+            let entry = format!("path = \"tests/{name}.rs\", test = false");
+            assert!(manifest.contains(&entry), "{name} in Cargo.toml");
         }
     }
     assert!(files > 20, "{files}");

@@ -84,9 +84,7 @@ impl<T: Score, F: Function, R: Rows<T>, S: Sink<T>> MapKernel<'_, T, F, R, S> {
                 }
                 for (place, i) in group.enumerate() {
                     let Some(slot) = slots.slot(i) else { break };
-                    map::<T, M, F, _, N, G>(
-                        function, None, false, &mut part, i, &stage, place, slot,
-                    );
+                    map::<T, M, F, _, N, G>(function, &mut part, i, &stage, place, slot);
                     slots.commit(i);
                 }
             }
@@ -129,14 +127,10 @@ impl Iterator for Parts {
     }
 }
 
-/// A function, and its product with a factor, of every row of a chunk, the tails of which, if there are any, are in the
-/// stage. A `strange` factor puts every row in doubt.
+/// A function of every row of a chunk, the tails of which, if there are any, are in the stage.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
     function: F,
-    factor: Option<(f64, f64)>,
-    strange: bool,
     part: &mut P,
     i: usize,
     stage: &Stage<N, G>,
@@ -152,15 +146,15 @@ pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
     let mut doubts = Doubts([0; CHUNK]);
     // The width of the lock step is no part of the result. With more columns such loops do not become SIMD.
     let any = if M::LOCK_STEP && F::LONG && P::BARE {
-        map_chunk::<T, M, F, N, 4>(function, factor, &source, results, &mut doubts)
+        map_chunk::<T, M, F, N, 4>(function, &source, results, &mut doubts)
     } else {
-        map_chunk::<T, M, F, N, 1>(function, factor, &source, results, &mut doubts)
+        map_chunk::<T, M, F, N, 1>(function, &source, results, &mut doubts)
     };
-    if T::DOUBTS && (any || strange) {
-        let doubts = if strange { &ALL } else { &doubts };
-        if let Some(chunk) = part.chunk(i) {
-            redo::<T, M, F>(function, factor, &chunk, doubts, results);
-        }
+    if T::DOUBTS
+        && any
+        && let Some(chunk) = part.chunk(i)
+    {
+        redo::<T, M, F>(function, None, &chunk, &doubts, results);
     }
 }
 
@@ -168,7 +162,6 @@ pub(crate) fn map<T, M, F, P, const N: usize, const G: usize>(
 #[inline(always)]
 fn map_chunk<T, M, F, const N: usize, const U: usize>(
     function: F,
-    factor: Option<(f64, f64)>,
     source: &Source<'_, T, N>,
     results: &mut [T; CHUNK],
     doubts: &mut Doubts,
@@ -182,7 +175,7 @@ where
     for j in 0..CHUNK / U {
         let (Argument { z, tail }, extras) = source.row::<M, F, U>(function, j);
         let y = function.apply(z, tail, extras.label());
-        let (value, _, doubt) = extras.finish(z, y, factor, F::KIND);
+        let (value, _, doubt) = extras.finish(z, y, None, F::KIND);
         let (value, doubt) = (value.to_array(), doubt.to_bits());
         each_lane! { u of U:
             let i = u * (CHUNK / U) + j;
@@ -196,7 +189,8 @@ where
     any != 0
 }
 
-/// [`map`] of a value and of a gradient in one loop: the one is bound by multiplications, the other by a division.
+/// [`map`] of a value, and of a gradient and its product with a factor, in one loop: the one is bound by multiplications,
+/// the other by a division. A `strange` factor puts every row in doubt.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn map_both<T, M, V, D, P, const N: usize, const G: usize>(

@@ -84,9 +84,7 @@ impl<T: Score, L: PairLoss, R: Rows<T>, S: Sink<T>> TotalKernel<'_, T, L, R, S> 
                             (losses, slot),
                         );
                     } else {
-                        map::<T, M, _, _, N, G>(
-                            value, None, false, &mut part, i, &stage, place, losses,
-                        );
+                        map::<T, M, _, _, N, G>(value, &mut part, i, &stage, place, losses);
                     }
                 }
                 filled = group;
